@@ -1,0 +1,101 @@
+import type {
+  BatchStatus,
+  InputOf,
+  JobEvent,
+  JobKind,
+  JobRecord,
+  JobState,
+  LogLine,
+  ResultOf,
+} from '../contracts/index.ts';
+
+/** How one job is submitted. */
+export interface SubmitOptions {
+  /** Same key and same arguments: the first job is returned. Same key, other arguments: refused. */
+  readonly idempotencyKey?: string;
+  /** Limits that differ from the kind's own, in milliseconds. */
+  readonly limits?: { readonly queueMs?: number; readonly runMs?: number; readonly noProgressMs?: number };
+  /** The host that shall run it; default: this one. */
+  readonly host?: string;
+}
+
+/** An accepted job: it is on disk in the queue once this is returned. */
+export interface Submitted {
+  readonly id: string;
+  /** True when an idempotency key led to a job that was there already. */
+  readonly existing: boolean;
+}
+
+/** Which jobs a listing shows; all conditions must hold. Newest first. */
+export interface JobFilter {
+  readonly states?: readonly JobState[];
+  readonly kinds?: readonly string[];
+  /** Epoch milliseconds: submitted at or after. */
+  readonly since?: number;
+  readonly batch?: string;
+  readonly limit?: number;
+}
+
+/** One job of a batch. */
+export interface BatchItem<Kind extends JobKind = JobKind> {
+  readonly kind: Kind;
+  readonly input: InputOf<Kind>;
+}
+
+/** A batch's jobs, tracked as one. */
+export interface BatchClient {
+  /**
+   * Validates every item, then submits all. The id is derived from the items and `key`, so that running it
+   * again adds nothing twice and completes what an interrupted call left out. At most 10,000 items.
+   */
+  submit(
+    items: readonly BatchItem[],
+    options?: { readonly key?: string },
+  ): Promise<{ id: string; existing: boolean }>;
+  status(id: string): Promise<BatchStatus>;
+  /** The status whenever it changed, at most twice a second; ends after the one in which all jobs have ended. */
+  watch(id: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<BatchStatus>;
+  /** The status once all jobs have ended. */
+  wait(id: string, options?: { readonly signal?: AbortSignal }): Promise<BatchStatus>;
+  /** Asks every job of the batch that has not ended to end. */
+  cancel(id: string): Promise<BatchStatus>;
+  /** Runs the failed jobs again, in the same batch; returns how many. */
+  retryFailed(id: string): Promise<number>;
+}
+
+/** The typed client: everything the CLI does with jobs goes through it. Errors are `SdmeError`s. */
+export interface Client {
+  /** @throws SdmeError `input.invalid`, `job.idempotency-mismatch`, `queue.unavailable` */
+  submit<Kind extends JobKind>(kind: Kind, input: InputOf<Kind>, options?: SubmitOptions): Promise<Submitted>;
+  /** The record now. @throws SdmeError `not-found` */
+  show(id: string): Promise<JobRecord>;
+  list(filter?: JobFilter): Promise<JobRecord[]>;
+  /** The record once the job has ended, however it ended. @throws the signal's reason; `job.run-timeout` never: that is the job's own end */
+  wait(id: string, options?: { readonly signal?: AbortSignal }): Promise<JobRecord>;
+  /** The checked result of a job of that kind. @throws the job's own error when it did not succeed */
+  result<Kind extends JobKind>(
+    kind: Kind,
+    id: string,
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<ResultOf<Kind>>;
+  /**
+   * Record changes and log lines until the end. Starts with the record as it is; survives reconnects and
+   * worker restarts without a gap: a log line is given once, in order, and the `end` always comes.
+   */
+  watch(
+    id: string,
+    options?: { readonly fromLogOffset?: number; readonly signal?: AbortSignal },
+  ): AsyncIterable<JobEvent>;
+  /** Log lines from `from` on; with `follow` until the job ends. */
+  logs(
+    id: string,
+    options?: { readonly from?: number; readonly follow?: boolean; readonly signal?: AbortSignal },
+  ): AsyncIterable<LogLine>;
+  /** Asks a job to end; returns at once. The job is `cancelled` only when nothing of it is left. */
+  cancel(id: string): Promise<JobRecord>;
+  /** Submits an ended job's input again as a new job. @throws SdmeError `job.not-retryable` */
+  retry(id: string): Promise<Submitted>;
+  readonly batch: BatchClient;
+  /** Ends connections. The jobs go on. */
+  close(): Promise<void>;
+}
