@@ -1,9 +1,17 @@
 import type { Contract } from './contract.ts';
+import { fsCacheClean } from './fs-cache-clean.ts';
+import { fsGc } from './fs-gc.ts';
+import { fsImport } from './fs-import.ts';
+import { fsRm } from './fs-rm.ts';
 import { hostPing } from './host-ping.ts';
 
 /** Every kind of job, by its name: what producers may submit and workers must handle. */
 export const contracts = {
   'host.ping': hostPing,
+  'fs.import': fsImport,
+  'fs.rm': fsRm,
+  'fs.gc': fsGc,
+  'fs.cache.clean': fsCacheClean,
 } as const;
 
 export type Contracts = typeof contracts;
@@ -22,4 +30,6 @@ export function isJobKind(text: string): text is JobKind {
 }
 
 export * from './contract.ts';
+export type { FsImportInput, FsImportResult } from './fs-import.ts';
 export * from './job.ts';
+export * from './rootfs-source.ts';
