@@ -1,0 +1,67 @@
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Layout } from '../base/paths.ts';
+
+/** Files by which starters, the supervisor and the worker of an embedded queue agree. */
+export interface EmbeddedFiles {
+  /** Held exclusively by the one supervisor while it lives. */
+  readonly supervisorLock: string;
+  /**
+   * Held shared while a job is being submitted, exclusively while the queue decides that it is idle and ends:
+   * so no job can slip in between the last look and the end.
+   */
+  readonly submitLock: string;
+  /** Output of the supervisor, the server and the worker. */
+  readonly log: string;
+  /** Why the supervisor gave up, for whoever waits for a job; absent while all is well. */
+  readonly failure: string;
+}
+
+/** The files of a layout. */
+export function embeddedFiles(layout: Layout): EmbeddedFiles {
+  return {
+    supervisorLock: join(layout.runtimeDir, 'supervisor.lock'),
+    submitLock: join(layout.runtimeDir, 'queue.lock'),
+    log: join(layout.queueDir, 'supervisor.log'),
+    failure: join(layout.queueDir, 'failure'),
+  };
+}
+
+/** Leaves the reason for giving up. */
+export async function writeFailure(layout: Layout, reason: string): Promise<void> {
+  await writeFile(embeddedFiles(layout).failure, `${reason}\n`, { mode: 0o600 });
+}
+
+/** Removes the reason once all is well. */
+export async function clearFailure(layout: Layout): Promise<void> {
+  await rm(embeddedFiles(layout).failure, { force: true });
+}
+
+/** The reason for giving up, if it was left at or after `since` (epoch milliseconds). */
+export async function readFailure(layout: Layout, since: number): Promise<string | undefined> {
+  const path = embeddedFiles(layout).failure;
+  try {
+    if ((await stat(path)).mtimeMs < since) return undefined;
+    return (await readFile(path, 'utf8')).trim();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Puts a log that has grown past `limit` bytes aside as `<log>.old`; only before anybody has it open. */
+export async function rotateLog(path: string, limit = 4 * 1024 * 1024): Promise<void> {
+  const size = await stat(path).then(
+    (found) => found.size,
+    () => 0,
+  );
+  if (size > limit) await rename(path, `${path}.old`);
+}
+
+/** True when this data directory ever had an embedded queue, i.e. jobs may be recorded in it. */
+export async function hasEmbeddedData(layout: Layout): Promise<boolean> {
+  return stat(join(layout.queueDir, 'appendonlydir')).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
