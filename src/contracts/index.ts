@@ -1,3 +1,10 @@
+import { containerCreate } from './container-create.ts';
+import { containerDisable, containerEnable } from './container-enable.ts';
+import { containerRestart } from './container-restart.ts';
+import { containerRm } from './container-rm.ts';
+import { containerSet } from './container-set.ts';
+import { containerStart } from './container-start.ts';
+import { containerStop } from './container-stop.ts';
 import type { Contract } from './contract.ts';
 import { fsCacheClean } from './fs-cache-clean.ts';
 import { fsGc } from './fs-gc.ts';
@@ -12,6 +19,14 @@ export const contracts = {
   'fs.rm': fsRm,
   'fs.gc': fsGc,
   'fs.cache.clean': fsCacheClean,
+  'container.create': containerCreate,
+  'container.start': containerStart,
+  'container.stop': containerStop,
+  'container.restart': containerRestart,
+  'container.rm': containerRm,
+  'container.set': containerSet,
+  'container.enable': containerEnable,
+  'container.disable': containerDisable,
 } as const;
 
 export type Contracts = typeof contracts;
@@ -29,6 +44,17 @@ export function isJobKind(text: string): text is JobKind {
   return Object.hasOwn(contracts, text);
 }
 
+export type { ContainerCreateInput } from './container-create.ts';
+export * from './container-options.ts';
+export type { ContainerRestartInput } from './container-restart.ts';
+export type { ContainerSetInput } from './container-set.ts';
+export type { ContainerStartInput, ContainerStartResult } from './container-start.ts';
+export {
+  type ContainerStopInput,
+  type ContainerStopResult,
+  type StopMode,
+  stopModes,
+} from './container-stop.ts';
 export * from './contract.ts';
 export type { FsImportInput, FsImportResult } from './fs-import.ts';
 export * from './job.ts';
