@@ -1,0 +1,181 @@
+import { type Code, newCode } from '../code.ts';
+import type { Operand, Program, Relation, Step } from '../program.ts';
+import { assemble, type Condition, type Register, stackPointer } from './assembler.ts';
+import { systemCallNumbers } from './system-calls.ts';
+
+/**
+ * Steps to AArch64 instructions. Procedure call standard (AAPCS64, 6.1.1): x19 to x28 survive calls,
+ * arguments come in x0 to x7, x30 is the way back; system calls take x0 to x5, the number in x8, and change
+ * only x0 (Linux, syscall(2)).
+ */
+
+const variableRegisters: readonly Register[] = [19, 20, 21, 22, 23, 24];
+const scratch: Register = 9;
+const linkRegister: Register = 30;
+/** Six variables, the link register and padding. */
+const savedBytes = 64;
+
+const relations: Readonly<Record<Relation, Condition>> = {
+  '==': 'equal',
+  '!=': 'notEqual',
+  '<': 'less',
+  '>=': 'notLess',
+  above: 'above',
+  below: 'below',
+};
+
+interface Frame {
+  readonly register: (variable: string) => Register;
+  readonly slotOffset: (slot: string) => number;
+  readonly size: number;
+}
+
+function at<T>(list: readonly T[], index: number, what: string): T {
+  const item = list[index];
+  if (item === undefined) throw new RangeError(`too many ${what}`);
+  return item;
+}
+
+/** Places of variables and slots; slots lie above the saved registers, and sp stays a multiple of 16. */
+function frameOf(program: Program): Frame {
+  const offsets = new Map<string, number>();
+  let used = savedBytes;
+  for (const [name, bytes] of Object.entries(program.slots)) {
+    offsets.set(name, used);
+    used += Math.ceil(bytes / 8) * 8;
+  }
+  return {
+    register: (variable) => at(variableRegisters, program.variables.indexOf(variable), 'variables'),
+    slotOffset: (slot) => offsets.get(slot) ?? 0,
+    size: Math.ceil(used / 16) * 16,
+  };
+}
+
+function setRegister(code: Code, frame: Frame, to: Register, operand: Operand): void {
+  if (typeof operand === 'number') assemble.moveNumber(code, to, operand);
+  else if ('variable' in operand) assemble.move(code, to, frame.register(operand.variable));
+  else if ('text' in operand) assemble.addressOf(code, to, `text:${operand.text}`);
+  else assemble.addNumber(code, to, stackPointer, frame.slotOffset(operand.slot));
+}
+
+/** The register of an operand; a number goes into the scratch register first. */
+function operandRegister(
+  code: Code,
+  frame: Frame,
+  operand: number | { readonly variable: string },
+): Register {
+  if (typeof operand !== 'number') return frame.register(operand.variable);
+  assemble.moveNumber(code, scratch, operand);
+  return scratch;
+}
+
+function lowerCalculation(code: Code, frame: Frame, step: Extract<Step, { step: 'calculate' }>): void {
+  const to = frame.register(step.variable);
+  const { operation, operand } = step;
+  switch (operation) {
+    case 'add':
+      assemble.add(code, to, to, operandRegister(code, frame, operand));
+      break;
+    case 'and':
+      assemble.and(code, to, to, operandRegister(code, frame, operand));
+      break;
+    case 'multiply':
+      assemble.multiply(code, to, to, operandRegister(code, frame, operand));
+      break;
+    case 'shift right':
+      if (typeof operand !== 'number') throw new RangeError('shift right takes a number');
+      assemble.shiftRight(code, to, operand);
+      break;
+  }
+}
+
+function lowerSystemCall(code: Code, frame: Frame, step: Extract<Step, { step: 'system call' }>): void {
+  const { number, leading } = systemCallNumbers(step.name);
+  for (const [index, operand] of [...leading, ...step.operands].entries()) {
+    if (index > 5) throw new RangeError('too many arguments of a system call');
+    setRegister(code, frame, index, operand);
+  }
+  assemble.moveNumber(code, 8, number);
+  assemble.systemCall(code);
+  assemble.move(code, frame.register(step.into), 0);
+}
+
+function saveRegisters(code: Code, how: 'storePair' | 'loadPair'): void {
+  const saved = [...variableRegisters, linkRegister, linkRegister - 1];
+  for (let index = 0; index < saved.length; index += 2) {
+    assemble[how](code, at(saved, index, 'registers'), at(saved, index + 1, 'registers'), index * 8);
+  }
+}
+
+function lowerStep(code: Code, frame: Frame, step: Step): void {
+  switch (step.step) {
+    case 'label':
+      code.label(step.name);
+      break;
+    case 'goto':
+      assemble.jump(code, step.to);
+      break;
+    case 'if':
+      assemble.compare(code, frame.register(step.variable), operandRegister(code, frame, step.operand));
+      assemble.jumpIf(code, relations[step.relation], step.to);
+      break;
+    case 'set':
+      setRegister(code, frame, frame.register(step.variable), step.operand);
+      break;
+    case 'calculate':
+      lowerCalculation(code, frame, step);
+      break;
+    case 'load':
+      assemble.load(code, frame.register(step.variable), step.bytes, frame.register(step.at), step.offset);
+      break;
+    case 'store':
+      assemble.store(code, frame.register(step.variable), step.bytes, frame.register(step.at), step.offset);
+      break;
+    case 'system call':
+      lowerSystemCall(code, frame, step);
+      break;
+    case 'call':
+      assemble.call(code, step.to);
+      break;
+    case 'return':
+      assemble.ret(code, linkRegister);
+      break;
+    case 'enter function':
+      code.label(step.name);
+      assemble.subtractNumber(code, stackPointer, stackPointer, frame.size);
+      saveRegisters(code, 'storePair');
+      for (const [index, parameter] of step.parameters.entries()) {
+        assemble.move(code, frame.register(parameter), index);
+      }
+      break;
+    case 'leave function':
+      setRegister(code, frame, 0, step.result);
+      saveRegisters(code, 'loadPair');
+      assemble.addNumber(code, stackPointer, stackPointer, frame.size);
+      assemble.ret(code, linkRegister);
+      break;
+    case 'call import':
+      assemble.loadLiteral(code, scratch, `import:${step.name}`);
+      assemble.callRegister(code, scratch);
+      assemble.move(code, frame.register(step.into), 0);
+      break;
+    default:
+      step satisfies never;
+  }
+}
+
+/** The instructions of a program with its texts behind them; labels are not resolved yet. */
+export function lowerToAarch64(program: Program): Code {
+  const code = newCode();
+  const frame = frameOf(program);
+  if (program.startsWith !== undefined) {
+    assemble.addNumber(code, frame.register(program.startsWith), stackPointer, 0);
+    assemble.subtractNumber(code, stackPointer, stackPointer, frame.size);
+  }
+  for (const step of program.steps) lowerStep(code, frame, step);
+  for (const [name, bytes] of Object.entries(program.texts)) {
+    code.label(`text:${name}`);
+    code.emit(...bytes);
+  }
+  return code;
+}

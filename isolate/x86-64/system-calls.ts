@@ -1,0 +1,30 @@
+/** System call numbers of x86-64 (Linux, arch/x86/entry/syscalls/syscall_64.tbl). */
+const numbers: Readonly<Record<string, number>> = {
+  write: 1,
+  rt_sigprocmask: 14,
+  dup: 32,
+  fork: 57,
+  execve: 59,
+  exit: 60,
+  wait4: 61,
+  kill: 62,
+  chdir: 80,
+  setuid: 105,
+  setgid: 106,
+  setgroups: 116,
+  capget: 125,
+  capset: 126,
+  rt_sigtimedwait: 128,
+  prctl: 157,
+  mount: 165,
+  openat: 257,
+  readlinkat: 267,
+  unshare: 272,
+};
+
+/** Number of a system call, and operands that come before those of the program. @throws RangeError for an unknown name */
+export function systemCallNumbers(name: string): { number: number; leading: readonly number[] } {
+  const number = numbers[name];
+  if (number === undefined) throw new RangeError(`no system call ${name} on x86-64`);
+  return { number, leading: [] };
+}
