@@ -69,6 +69,12 @@ export const errorCatalogue = {
   'oci.platform-missing': { retryable: false, meaning: 'the image has no variant for this platform' },
   'oci.digest-mismatch': { retryable: false, meaning: 'content does not match its digest or size' },
   'oci.limit': { retryable: false, meaning: 'the image is larger or deeper than the configured limits' },
+  // downloads from a URL
+  'download.network': { retryable: true, meaning: 'the server could not be reached or broke off' },
+  'download.refused': {
+    retryable: false,
+    meaning: 'the server refused the download or leads somewhere it must not',
+  },
   // unpacking and the store
   'unpack.entry-invalid': { retryable: false, meaning: 'a layer holds an entry that must not be unpacked' },
   'unpack.format': { retryable: false, meaning: 'a layer or archive is damaged or in an unknown format' },

@@ -1,0 +1,24 @@
+import { SdmeError } from '../base/errors.ts';
+
+function errnoOf(thrown: unknown): string | undefined {
+  if (thrown instanceof SdmeError && typeof thrown.facts.errno === 'string') return thrown.facts.errno;
+  return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string'
+    ? thrown.code
+    : undefined;
+}
+
+/** An error of a file operation on `path` as one of ours: a full disk or quota is `disk.full`, others `io`. */
+export function diskError(thrown: unknown, path: string): unknown {
+  const errno = errnoOf(thrown);
+  if (errno === 'ENOSPC' || errno === 'EDQUOT') {
+    return new SdmeError(
+      'disk.full',
+      `no space left on the disk that holds ${path}; free some and try again`,
+      {
+        cause: thrown,
+      },
+    );
+  }
+  if (thrown instanceof SdmeError || errno === undefined) return thrown;
+  return new SdmeError('io', `cannot write ${path}`, { cause: thrown, facts: { errno } });
+}
