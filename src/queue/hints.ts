@@ -1,0 +1,46 @@
+import type { Redis } from 'ioredis';
+import type { QueueConnection } from './connections.ts';
+
+/** Subscriptions to hints over one connection. */
+export interface Hints {
+  /**
+   * Calls back for every message on a channel, and once with undefined whenever the connection was made anew:
+   * messages may have been missed, so look again. Resolves when the subscription stands.
+   */
+  listen(channel: string, onHint: (message: string | undefined) => void): Promise<AsyncDisposable>;
+}
+
+/** Opens hints; the connection's owner ends them with it. */
+export function openHints(connection: Pick<QueueConnection, 'subscriber'>): Hints {
+  const listeners = new Map<string, Set<(message: string | undefined) => void>>();
+  let opening: Promise<Redis> | undefined;
+  const open = async (): Promise<Redis> => {
+    const redis = await connection.subscriber();
+    redis.on('message', (channel: string, message: string) => {
+      for (const listener of listeners.get(channel) ?? []) listener(message);
+    });
+    // ioredis subscribes again by itself; what was said meanwhile is lost.
+    redis.on('ready', () => {
+      for (const group of listeners.values()) for (const listener of group) listener(undefined);
+    });
+    return redis;
+  };
+  return {
+    listen: async (channel, onHint) => {
+      opening ??= open();
+      const redis = await opening;
+      const group = listeners.get(channel) ?? new Set();
+      listeners.set(channel, group);
+      group.add(onHint);
+      await redis.subscribe(channel);
+      return {
+        [Symbol.asyncDispose]: async () => {
+          group.delete(onHint);
+          if (group.size > 0 || listeners.get(channel) !== group) return;
+          listeners.delete(channel);
+          if (redis.status === 'ready') await redis.unsubscribe(channel).catch(() => undefined);
+        },
+      };
+    },
+  };
+}

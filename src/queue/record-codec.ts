@@ -1,0 +1,44 @@
+import { type JobRecord, jobRecord } from '../contracts/index.ts';
+import { parseBody } from './envelope.ts';
+
+/** A record's hash as Redis gives it. */
+export type RecordHash = Readonly<Record<string, string>>;
+
+/** The record a hash stands for. @throws ZodError or SdmeError when the hash is not one of ours */
+export function decodeRecord(id: string, hash: RecordHash): JobRecord {
+  const number = (field: string): number | undefined =>
+    hash[field] === undefined ? undefined : Number(hash[field]);
+  const json = (field: string): unknown =>
+    hash[field] === undefined ? undefined : (JSON.parse(hash[field]) as unknown);
+  return jobRecord.parse(
+    withoutUndefined({
+      id,
+      kind: hash.kind,
+      host: hash.host,
+      queue: hash.queue,
+      subject: hash.subject,
+      state: hash.state,
+      waitingFor: hash.waitingFor,
+      input: hash.envelope === undefined ? undefined : parseBody(hash.envelope).input,
+      result: json('result'),
+      error: json('error'),
+      progress: json('progress') ?? { step: '', items: [] },
+      attempt: number('attempt') ?? 0,
+      attempts: number('attempts'),
+      crashes: number('crashes') ?? 0,
+      submittedAt: number('submittedAt'),
+      startedAt: number('startedAt'),
+      endedAt: number('endedAt'),
+      cancelRequestedAt: number('cancelRequestedAt'),
+      idempotencyKey: hash.idempotencyKey,
+      batch: hash.batch,
+      retryOf: hash.retryOf,
+      revision: number('revision'),
+      logLines: number('logLines') ?? 0,
+    }),
+  );
+}
+
+function withoutUndefined(object: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,36 @@
+import type { Redis, Result } from 'ioredis';
+import { cancelScript } from './cancel.ts';
+import { appendLogScript, readLogScript } from './log.ts';
+import { progressScript } from './progress.ts';
+import { submitScript } from './submit.ts';
+import { transitionScript } from './transition.ts';
+import { evictScript, forgetScript, straysScript } from './upkeep.ts';
+
+type Argument = string | number;
+
+declare module 'ioredis' {
+  interface RedisCommander<Context> {
+    sdmeSubmit(key: string, ...args: Argument[]): Result<unknown, Context>;
+    sdmeTransition(key: string, ...args: Argument[]): Result<unknown, Context>;
+    sdmeCancel(key: string, ...args: Argument[]): Result<unknown, Context>;
+    sdmeProgress(key: string, ...args: Argument[]): Result<unknown, Context>;
+    sdmeAppendLog(key: string, list: string, ...args: Argument[]): Result<unknown, Context>;
+    sdmeReadLog(key: string, list: string, ...args: Argument[]): Result<unknown, Context>;
+    sdmeForget(key: string, ...args: Argument[]): Result<unknown, Context>;
+    sdmeStrays(key: string, ...args: Argument[]): Result<unknown, Context>;
+    sdmeEvict(key: string, ...args: Argument[]): Result<unknown, Context>;
+  }
+}
+
+/** Makes our scripts commands of a connection. ioredis sends the digest, and the text when the server lacks it. */
+export function defineCommands(redis: Redis): void {
+  redis.defineCommand('sdmeSubmit', { numberOfKeys: 1, lua: submitScript });
+  redis.defineCommand('sdmeTransition', { numberOfKeys: 1, lua: transitionScript });
+  redis.defineCommand('sdmeCancel', { numberOfKeys: 1, lua: cancelScript });
+  redis.defineCommand('sdmeProgress', { numberOfKeys: 1, lua: progressScript });
+  redis.defineCommand('sdmeAppendLog', { numberOfKeys: 2, lua: appendLogScript });
+  redis.defineCommand('sdmeReadLog', { numberOfKeys: 2, lua: readLogScript, readOnly: true });
+  redis.defineCommand('sdmeForget', { numberOfKeys: 1, lua: forgetScript });
+  redis.defineCommand('sdmeStrays', { numberOfKeys: 1, lua: straysScript, readOnly: true });
+  redis.defineCommand('sdmeEvict', { numberOfKeys: 1, lua: evictScript });
+}

@@ -1,0 +1,54 @@
+import { prelude } from './prelude.ts';
+
+/**
+ * Creates a job's record, or finds the one that is there already. Atomic: two producers with one idempotency
+ * key cannot both create (bullmq-facts, users' list no. 9).
+ *
+ * KEYS[1] record; ARGV 3 host, 4 now, 5 expiresAt, 6 idempotency key or '', 7 argument digest, 8 batch or '',
+ * 9 index in it, 10 id of the job of the batch that this one replaces or '', 11… fields and values.
+ * Returns {'created'|'existing'|'mismatch', job id}.
+ */
+export const submitScript = `${prelude}
+local key, host, now, idem, digest = KEYS[1], ARGV[3], ARGV[4], ARGV[6], ARGV[7]
+local batch, index, replaces = ARGV[8], ARGV[9], ARGV[10]
+if call('EXISTS', key) == 1 then return { 'existing', id } end
+if idem ~= '' then
+  local seen = call('GET', idem)
+  if seen then
+    local before, other = string.match(seen, '^(%S+) (%S+)$')
+    if other and call('EXISTS', P .. 'job:' .. other) == 1 then
+      if before ~= digest then return { 'mismatch', other } end
+      return { 'existing', other }
+    end
+  end
+end
+local counts = P .. 'batch:' .. batch .. ':counts'
+if batch ~= '' then
+  local members = P .. 'batch:' .. batch .. ':jobs'
+  local member = call('HGET', members, index)
+  if member and member ~= replaces then return { 'existing', member } end
+  call('HSET', members, index, id)
+  if member then
+    local old = call('HMGET', P .. 'job:' .. member, 'state', 'bytesDone', 'bytesTotal')
+    if old[1] then
+      call('HINCRBY', counts, old[1], -1)
+      call('HINCRBY', counts, 'bytesDone', -(tonumber(old[2]) or 0))
+      call('HINCRBY', counts, 'bytesTotal', -(tonumber(old[3]) or 0))
+      call('HDEL', P .. 'job:' .. member, 'batchIndex')
+    end
+    call('ZREM', P .. 'batch:' .. batch .. ':failed', member)
+  end
+  call('HINCRBY', counts, 'queued', 1)
+end
+if idem ~= '' then call('SET', idem, digest .. ' ' .. id) end
+local fields = { 'state', 'queued', 'revision', '1' }
+for i = 11, #ARGV do fields[#fields + 1] = ARGV[i] end
+call('HSET', key, unpack(fields))
+local h = P .. 'host:' .. host .. ':'
+call('ZADD', h .. 'jobs', now, id)
+call('ZADD', h .. 'in:queued', now, id)
+call('ZADD', h .. 'expires', ARGV[5], id)
+call('SADD', P .. 'hosts', host)
+say(host, batch ~= '' and batch or false, 1, 'queued')
+return { 'created', id }
+`;

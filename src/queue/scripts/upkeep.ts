@@ -1,0 +1,64 @@
+import { prelude } from './prelude.ts';
+
+/**
+ * Removes an ended job: record, log, index entries, its idempotency key, its place in its batch, and the batch
+ * itself with its last job. KEYS[1] record. Returns 1, or 0 when the job has not ended.
+ */
+export const forgetScript = `${prelude}
+local key = KEYS[1]
+local r = call('HMGET', key, 'state', 'host', 'batch', 'batchIndex', 'idem')
+local state, host, batch, index = r[1], r[2], r[3], r[4]
+if not state then return 1 end
+if not ended[state] then return 0 end
+local h = P .. 'host:' .. host .. ':'
+call('ZREM', h .. 'jobs', id)
+call('ZREM', h .. 'in:' .. state, id)
+call('ZREM', h .. 'ended', id)
+if r[5] then
+  local seen = call('GET', r[5])
+  if seen and string.match(seen, '(%S+)$') == id then call('DEL', r[5]) end
+end
+if batch and index then
+  local b = P .. 'batch:' .. batch
+  call('HDEL', b .. ':jobs', index)
+  call('ZREM', b .. ':failed', id)
+  if call('HLEN', b .. ':jobs') == 0 then call('DEL', b, b .. ':counts', b .. ':jobs', b .. ':failed') end
+end
+call('DEL', key, key .. ':log')
+return 1
+`;
+
+/**
+ * Live jobs of a host that BullMQ does not have: their producer died between record and queue, or Redis lost
+ * the one and not the other. KEYS[1] the host's index of a state; ARGV 2 host, 3 submitted before, 4 first rank,
+ * 5 last rank. Returns {entries looked at, ids…}.
+ */
+export const straysScript = `${prelude}
+local found = {}
+local entries = call('ZRANGE', KEYS[1], ARGV[4], ARGV[5], 'WITHSCORES')
+for i = 1, #entries, 2 do
+  if tonumber(entries[i + 1]) <= tonumber(ARGV[3]) then
+    local queue = call('HGET', P .. 'job:' .. entries[i], 'queue')
+    if queue and call('EXISTS', P .. ARGV[2] .. '.' .. queue .. ':' .. entries[i]) == 0 then
+      found[#found + 1] = entries[i]
+    end
+  end
+end
+return { #entries / 2, found }
+`;
+
+/**
+ * Takes a poisoned job out of a BullMQ queue that BullMQ itself cannot read (bullmq-facts, B6) and keeps what
+ * it held. KEYS[1] quarantine list; ARGV 2 id, 3 queue name, 4 the note as JSON, 5 notes kept. Returns how many
+ * places it was in.
+ */
+export const evictScript = `${prelude}
+local q = P .. ARGV[3] .. ':'
+local places = call('LREM', q .. 'active', 0, id) + call('LREM', q .. 'wait', 0, id)
+  + call('LREM', q .. 'paused', 0, id) + call('ZREM', q .. 'delayed', id) + call('ZREM', q .. 'prioritized', id)
+call('SREM', q .. 'stalled', id)
+call('DEL', q .. id, q .. id .. ':lock', q .. id .. ':logs')
+call('LPUSH', KEYS[1], ARGV[4])
+call('LTRIM', KEYS[1], 0, tonumber(ARGV[5]) - 1)
+return places
+`;

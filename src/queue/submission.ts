@@ -1,0 +1,185 @@
+import { Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { SdmeError, toErrorRecord } from '../base/errors.ts';
+import type { JobRecord, QueueName } from '../contracts/index.ts';
+import type { QueueConnection } from './connections.ts';
+import { argumentDigest, type Envelope, type JobBody, sealEnvelope } from './envelope.ts';
+import { bullQueueName, keyPrefix, keys } from './keys.ts';
+import { openRecords } from './records.ts';
+
+/** A job ready to be submitted. */
+export interface NewJob {
+  readonly body: JobBody;
+  /** The object a listing shows: `contract.subject(input)`. */
+  readonly subject: string;
+  /** Attempts in all: `contract.retry.attempts`. */
+  readonly attempts: number;
+  /** In a batch: the ended job whose place this one takes. */
+  readonly replaces?: string;
+}
+
+/** What became of a submission. `existing`: the id is that of the job that was there already. */
+export type Submission =
+  | { readonly outcome: 'created' | 'existing'; readonly id: string }
+  | { readonly outcome: 'mismatch'; readonly id: string };
+
+/** The producer's write side of the queue. */
+export interface Submitter {
+  /**
+   * Creates records and puts the jobs into their queues; once it returns, all accepted jobs are on the server's
+   * disk. `mismatch` means: its idempotency key belongs to job `id`, which has other arguments. Safe to repeat
+   * with the same ids. A producer that dies in the middle leaves records that the worker's sweep enqueues.
+   * @throws SdmeError `queue.unavailable`, `input.invalid` (too large)
+   */
+  submit(jobs: readonly NewJob[]): Promise<Submission[]>;
+  /** Asks a job to end; returns its record afterwards. @throws SdmeError `not-found` */
+  cancel(id: string): Promise<JobRecord>;
+  close(): Promise<void>;
+}
+
+/** Opens the write side over a connection, which outlives it. */
+export function openSubmitter(connection: QueueConnection): Submitter {
+  const queues = openBullQueues(connection.commands);
+  const records = openRecords(connection);
+  return {
+    submit: (jobs) => submit(connection.commands, queues, jobs),
+    cancel: async (id) => {
+      const place = await requestCancel(connection.commands, id);
+      const record = place === undefined ? undefined : await records.read(id);
+      if (record === undefined || place === undefined)
+        throw new SdmeError('not-found', `job not found: ${id}`);
+      if (record.state === 'cancelled') await queues.remove(place.host, place.queue, id);
+      return record;
+    },
+    close: () => queues.close(),
+  };
+}
+
+const submitReply = z.tuple([z.enum(['created', 'existing', 'mismatch']), z.string()]);
+
+/** Jobs written to the server in one go; bounds what lies in memory for a batch of 10,000. */
+const chunk = 500;
+
+async function submit(redis: Redis, queues: BullQueues, jobs: readonly NewJob[]): Promise<Submission[]> {
+  const sealed = jobs.map((job) => ({ job, envelope: sealEnvelope(job.body) }));
+  const answers: Submission[] = [];
+  for (let at = 0; at < sealed.length; at += chunk) {
+    const part = sealed.slice(at, at + chunk);
+    const replies = await Promise.all(part.map(({ job, envelope }) => createRecord(redis, job, envelope)));
+    const created = part.filter((_entry, i) => replies[i]?.outcome === 'created');
+    await queues.add(created.map(({ job, envelope }) => ({ ...job.body, envelope })));
+    answers.push(...replies);
+  }
+  return answers;
+}
+
+async function createRecord(redis: Redis, job: NewJob, envelope: Envelope): Promise<Submission> {
+  const { body } = job;
+  const key = body.idempotencyKey === undefined ? '' : keys.idempotency(body.host, body.idempotencyKey);
+  const fields: Record<string, string | number | undefined> = {
+    kind: body.kind,
+    host: body.host,
+    queue: body.queue,
+    subject: job.subject,
+    attempts: job.attempts,
+    submittedAt: body.submittedAt,
+    envelope: envelope.p,
+    idempotencyKey: body.idempotencyKey,
+    idem: key === '' ? undefined : key,
+    batch: body.batch?.id,
+    batchIndex: body.batch?.index,
+    retryOf: body.retryOf,
+  };
+  const pairs = Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [name, value]));
+  const reply = await redis.sdmeSubmit(
+    keys.job(body.id),
+    `${keyPrefix}:`,
+    body.id,
+    body.host,
+    body.submittedAt,
+    body.expiresAt,
+    key,
+    key === '' ? '' : argumentDigest(body),
+    body.batch?.id ?? '',
+    body.batch?.index ?? '',
+    job.replaces ?? '',
+    ...pairs,
+  );
+  const [outcome, id] = submitReply.parse(reply);
+  return { outcome, id };
+}
+
+const cancelReply = z.tuple([z.string(), z.string(), z.enum(['control', 'bulk', ''])]);
+
+async function requestCancel(
+  redis: Redis,
+  id: string,
+): Promise<{ host: string; queue: QueueName } | undefined> {
+  const error = toErrorRecord(new SdmeError('job.cancelled', 'the job was cancelled before it began'));
+  const reply = await redis.sdmeCancel(keys.job(id), `${keyPrefix}:`, id, Date.now(), JSON.stringify(error));
+  const [, host, queue] = cancelReply.parse(reply);
+  return queue === '' ? undefined : { host, queue };
+}
+
+/** A job to be put into a BullMQ queue. */
+export interface Enqueue {
+  readonly host: string;
+  readonly queue: QueueName;
+  readonly id: string;
+  readonly kind: string;
+  readonly envelope: Envelope;
+}
+
+/** BullMQ's queues by host and name, opened when first used. */
+export interface BullQueues {
+  /** Adds jobs; one that is there already stays as it is. */
+  add(jobs: readonly Enqueue[]): Promise<void>;
+  /** Removes a job that no worker holds; one that a worker holds stays. */
+  remove(host: string, queue: QueueName, id: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What BullMQ shall do with a job: nothing but deliver it. Retries, retention and limits are ours. */
+export function bullJobOptions(id: string): { jobId: string; removeOnComplete: true; removeOnFail: true } {
+  return { jobId: id, removeOnComplete: true, removeOnFail: true };
+}
+
+/** Opens BullMQ's queues over one shared connection (bullmq-facts, B7: 200 queues, one connection). */
+export function openBullQueues(redis: Redis): BullQueues {
+  const open = new Map<string, Queue>();
+  const queueOf = (name: string): Queue => {
+    const known = open.get(name);
+    if (known !== undefined) return known;
+    const queue = new Queue(name, { connection: redis, prefix: keyPrefix, skipVersionCheck: true });
+    // The connection's owner hears of its errors; a Queue without a listener would throw them.
+    queue.on('error', () => {});
+    open.set(name, queue);
+    return queue;
+  };
+  return {
+    add: async (jobs) => {
+      const byQueue = Map.groupBy(jobs, (job) => bullQueueName(job.host, job.queue));
+      for (const [name, group] of byQueue) {
+        const entries = group.map(({ id, kind, envelope }) => ({
+          name: kind,
+          data: envelope,
+          opts: bullJobOptions(id),
+        }));
+        const [only, ...others] = entries;
+        if (only === undefined) continue;
+        if (others.length === 0) await queueOf(name).add(only.name, only.data, only.opts);
+        else await queueOf(name).addBulk(entries);
+      }
+    },
+    remove: async (host, queue, id) => {
+      const job = await queueOf(bullQueueName(host, queue)).getJob(id);
+      // A held job refuses; its worker finds the record cancelled and drops it.
+      await job?.remove().catch(() => undefined);
+    },
+    close: async () => {
+      await Promise.all([...open.values()].map((queue) => queue.close()));
+      open.clear();
+    },
+  };
+}
