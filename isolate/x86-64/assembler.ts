@@ -51,6 +51,13 @@ function rex(wide: boolean, reg: number, rm: number): number {
   return 0x40 | (wide ? 8 : 0) | (reg > 7 ? 4 : 0) | (rm > 7 ? 1 : 0);
 }
 
+/** A REX prefix where it says something; `bytes` is the operand's size and `reg` what is loaded or stored. */
+function emitRexIfNeeded(code: Code, bytes: 1 | 4 | 8, reg: number, base: number): void {
+  const prefix = rex(bytes === 8, reg, base);
+  // Without any REX prefix, byte registers 4 to 7 are ah, ch, dh and bh instead of spl, bpl, sil and dil.
+  if (prefix !== 0x40 || (bytes === 1 && reg > 3)) code.emit(prefix);
+}
+
 /** ModR/M byte. */
 function modrm(mod: number, reg: number, rm: number): number {
   return (mod << 6) | ((reg & 7) << 3) | (rm & 7);
@@ -106,14 +113,15 @@ export const assemble = {
   },
   /** MOVZX r32, m8 (0F B6 /r) or MOV r32/r64, m (8B /r); the upper bits become zero. */
   load(code: Code, to: Register, bytes: 1 | 4 | 8, base: Register, displacement: number): void {
-    code.emit(rex(bytes === 8, registers[to], registers[base]));
+    emitRexIfNeeded(code, bytes === 1 ? 4 : bytes, registers[to], registers[base]);
     if (bytes === 1) code.emit(0x0f, 0xb6);
     else code.emit(0x8b);
     emitMemory(code, registers[to], registers[base], displacement);
   },
   /** MOV m8, r8 (88 /r) or MOV m, r32/r64 (89 /r); a REX prefix makes sil and dil reachable. */
   store(code: Code, from: Register, bytes: 1 | 4 | 8, base: Register, displacement: number): void {
-    code.emit(rex(bytes === 8, registers[from], registers[base]), bytes === 1 ? 0x88 : 0x89);
+    emitRexIfNeeded(code, bytes, registers[from], registers[base]);
+    code.emit(bytes === 1 ? 0x88 : 0x89);
     emitMemory(code, registers[from], registers[base], displacement);
   },
   /** op r/m64, imm32: REX.W 81 /digit. */

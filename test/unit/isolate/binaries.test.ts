@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { systemCallNumbers as armCalls } from '../../../isolate/aarch64/system-calls.ts';
+import { symbolHash } from '../../../isolate/elf/shared-object.ts';
+import { type Architecture, assembleProgram, devfdShim, isolateBinary } from '../../../isolate/index.ts';
+import { goTo, type Program, set, variable, when } from '../../../isolate/program.ts';
+import { systemCallNumbers as x86Calls } from '../../../isolate/x86-64/system-calls.ts';
+import { disassemble, noObjdump } from '../../helpers/disassemble.ts';
+
+const architectures: readonly Architecture[] = ['x86-64', 'aarch64'];
+
+for (const architecture of architectures) {
+  test(`isolate for ${architecture} is a static executable under 2,048 bytes, the same each time`, () => {
+    const binary = isolateBinary(architecture);
+    const view = new DataView(binary.buffer, binary.byteOffset);
+    assert.ok(binary.length < 2048, `${binary.length} bytes`);
+    assert.deepEqual(isolateBinary(architecture), binary);
+    assert.equal(view.getUint32(0, false), 0x7f454c46);
+    assert.equal(view.getUint16(16, true), 2, 'ET_EXEC');
+    assert.equal(view.getUint16(60, true), 0, 'no sections');
+    const segments = Array.from({ length: view.getUint16(56, true) }, (_, index) => ({
+      type: view.getUint32(64 + 56 * index, true),
+      flags: view.getUint32(68 + 56 * index, true),
+      address: view.getBigUint64(80 + 56 * index, true),
+    }));
+    const loaded = segments.filter(({ type }) => type === 1);
+    assert.deepEqual(loaded, [{ type: 1, flags: 5, address: 0x400000n }], 'one segment, read and execute');
+    const stack = segments.find(({ type }) => type === 0x6474e551);
+    assert.equal(stack?.flags, 6, 'a stack that is not executable');
+  });
+
+  test(`the devfd shim for ${architecture} is the same each time`, () => {
+    assert.deepEqual(devfdShim(architecture), devfdShim(architecture));
+  });
+
+  test(`isolate for ${architecture} makes its system calls in the order of its description`, {
+    skip: noObjdump(architecture) ?? false,
+  }, () => {
+    const binary = isolateBinary(architecture);
+    const lines = disassemble(architecture, binary.subarray(64 + 2 * 56));
+    const numbers: number[] = [];
+    let last = Number.NaN;
+    for (const line of lines) {
+      const loaded = /^mov (?:eax,|x8, #)(0x[0-9a-f]+)$/.exec(line)?.[1];
+      if (loaded !== undefined) last = Number(loaded);
+      if (line === 'syscall' || line === 'svc #0x0') numbers.push(last);
+    }
+    const table = architecture === 'x86-64' ? x86Calls : armCalls;
+    const order = [
+      'rt_sigprocmask',
+      'unshare',
+      'fork',
+      'mount',
+      'prctl',
+      'setgroups',
+      'setgid',
+      'setuid',
+      'chdir',
+      'prctl',
+      'fork',
+      'capget',
+      'capset',
+      'rt_sigprocmask',
+      'execve',
+      'rt_sigtimedwait',
+      'kill',
+      'wait4',
+      'write',
+      'exit',
+    ];
+    assert.deepEqual(
+      numbers,
+      order.map((name) => table(name).number),
+    );
+  });
+}
+
+test('a program that is not whole is refused, with everything that is missing', () => {
+  const broken: Program = {
+    variables: ['a'],
+    slots: {},
+    texts: {},
+    steps: [goTo('nowhere'), set('b', { text: 'none' }), when('a', '==', variable('c'), 'nowhere')],
+  };
+  for (const architecture of architectures) {
+    assert.throws(
+      () => assembleProgram(architecture, broken),
+      /no label nowhere.*no variable b.*no text none.*no variable c/,
+    );
+  }
+});
+
+test('symbol hashes are those of the generic ABI', () => {
+  // Worked by hand from the function in the gABI, chapter 5.
+  assert.equal(symbolHash(''), 0);
+  assert.equal(symbolHash('a'), 0x61);
+  assert.equal(symbolHash('ab'), 0x672);
+  assert.equal(symbolHash('printf'), 0x077905a6);
+});
