@@ -54,14 +54,14 @@ export const errorCatalogue = {
     meaning: 'the image reference does not have the required form',
   },
   'oci.not-found': { retryable: false, meaning: 'the registry has no such image' },
-  'oci.denied': { retryable: false, meaning: 'the registry refused access' },
+  'oci.denied': { retryable: false, meaning: 'the registry or server refused access' },
   'oci.auth-invalid': {
     retryable: false,
     meaning: 'credentials are missing, malformed or their helper failed',
   },
-  'oci.network': { retryable: true, meaning: 'the registry could not be reached or broke off' },
+  'oci.network': { retryable: true, meaning: 'the registry or server could not be reached or broke off' },
   'oci.rate-limited': { retryable: true, meaning: 'the registry asked to come back later' },
-  'oci.protocol': { retryable: false, meaning: 'the registry answered against its specification' },
+  'oci.protocol': { retryable: false, meaning: 'the registry or server answered against its specification' },
   'oci.manifest-invalid': {
     retryable: false,
     meaning: 'a manifest, index or image configuration is not valid',
@@ -69,12 +69,6 @@ export const errorCatalogue = {
   'oci.platform-missing': { retryable: false, meaning: 'the image has no variant for this platform' },
   'oci.digest-mismatch': { retryable: false, meaning: 'content does not match its digest or size' },
   'oci.limit': { retryable: false, meaning: 'the image is larger or deeper than the configured limits' },
-  // downloads from a URL
-  'download.network': { retryable: true, meaning: 'the server could not be reached or broke off' },
-  'download.refused': {
-    retryable: false,
-    meaning: 'the server refused the download or leads somewhere it must not',
-  },
   // unpacking and the store
   'unpack.entry-invalid': { retryable: false, meaning: 'a layer holds an entry that must not be unpacked' },
   'unpack.format': { retryable: false, meaning: 'a layer or archive is damaged or in an unknown format' },

@@ -1,11 +1,12 @@
 import { SdmeError } from '../../base/errors.ts';
+import { parseRetryAfter } from '../../oci/http/retry.ts';
 
 /** The parts of an HTTP answer that decide how a download goes on. Header values are as sent. */
 export interface AnswerFacts {
   readonly status: number;
-  readonly contentLength: string | null;
-  readonly contentRange: string | null;
-  readonly retryAfter: string | null;
+  readonly contentLength: string | undefined;
+  readonly contentRange: string | undefined;
+  readonly retryAfter: string | undefined;
 }
 
 /** What to do with the body: write it from byte `from` on; `total` is the whole file's size, when known. */
@@ -14,42 +15,40 @@ export interface BodyPlan {
   readonly total: number | undefined;
 }
 
-function lengthOf(text: string | null): number | undefined {
-  return text !== null && /^[0-9]{1,15}$/.test(text) ? Number(text) : undefined;
-}
-
-/** Milliseconds of a Retry-After in seconds or as a date (RFC 9110, 10.2.3); undefined when absent or senseless. */
-export function retryAfterMs(text: string | null, now: number): number | undefined {
-  if (text === null) return undefined;
-  if (/^[0-9]{1,9}$/.test(text)) return Number(text) * 1000;
-  const date = Date.parse(text);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+function lengthOf(text: string | undefined): number | undefined {
+  return text !== undefined && /^[0-9]{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
 function partPlan(url: string, facts: AnswerFacts, have: number): BodyPlan {
   const match = /^bytes ([0-9]{1,15})-[0-9]{1,15}\/([0-9]{1,15}|\*)$/.exec(facts.contentRange ?? '');
   if (match?.[1] === undefined || Number(match[1]) !== have) {
-    throw new SdmeError('download.network', `${url} answered with another part than was asked for`);
+    throw new SdmeError('oci.network', `${url} answered with another part than was asked for`);
   }
   return { from: have, total: match[2] === '*' ? undefined : Number(match[2]) };
 }
 
 /**
  * What an answer to a request for the bytes from `have` on means. A server that ignores the range sends the
- * whole file again. @throws SdmeError `download.network` (may be tried again), `download.refused`, `not-found`
+ * whole file again. `now` in epoch milliseconds.
+ * @throws SdmeError `oci.network` (may be tried again), `oci.denied`, `oci.protocol`, `not-found`
  */
 export function planBody(url: string, facts: AnswerFacts, have: number, now: number): BodyPlan {
   const { status } = facts;
+  const options = { facts: { status } };
   if (status === 200) return { from: 0, total: lengthOf(facts.contentLength) };
   if (status === 206 && have > 0) return partPlan(url, facts, have);
-  if (status === 404 || status === 410)
-    throw new SdmeError('not-found', `${url} does not exist (HTTP ${status})`);
-  if (status === 408 || status === 416 || status === 425 || status === 429 || status >= 500) {
-    const wait = retryAfterMs(facts.retryAfter, now);
-    throw new SdmeError('download.network', `${url} answered with HTTP ${status}`, {
-      facts: { status },
-      ...(wait === undefined ? {} : { retryAfterMs: wait }),
+  if (status === 404 || status === 410) {
+    throw new SdmeError('not-found', `${url} does not exist (HTTP ${status})`, options);
+  }
+  if (status === 401 || status === 403) {
+    throw new SdmeError('oci.denied', `access to ${url} is denied (HTTP ${status})`, options);
+  }
+  if ([408, 416, 425, 429].includes(status) || status >= 500) {
+    const retryAfterMs = parseRetryAfter(facts.retryAfter, now);
+    throw new SdmeError('oci.network', `${url} answered with HTTP ${status}`, {
+      ...options,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     });
   }
-  throw new SdmeError('download.refused', `${url} answered with HTTP ${status}`, { facts: { status } });
+  throw new SdmeError('oci.protocol', `${url} answered with HTTP ${status}`, options);
 }
