@@ -37,7 +37,7 @@ export type InputOf<Kind extends JobKind> =
   Contracts[Kind] extends Contract<string, infer Input, unknown> ? Input : never;
 /** The result of a kind. */
 export type ResultOf<Kind extends JobKind> =
-  Contracts[Kind] extends Contract<string, never, infer Result> ? Result : never;
+  Contracts[Kind] extends Contract<string, infer _Input, infer Result> ? Result : never;
 
 /** True for the name of a kind of job; own keys only. */
 export function isJobKind(text: string): text is JobKind {

@@ -1,0 +1,172 @@
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import type { JobState, QueueName } from '../contracts/index.ts';
+import { type JobBody, parseBody } from './envelope.ts';
+import { bullQueueName, keyPrefix, keys } from './keys.ts';
+import { liveStates } from './states.ts';
+
+/** What was set aside because it is no job of ours. */
+export const quarantineNote = z.strictObject({
+  at: z.number(),
+  host: z.string(),
+  queue: z.string(),
+  /** The id under which BullMQ had it. */
+  id: z.string(),
+  why: z.string(),
+  /** The beginning of what it held. */
+  held: z.string(),
+});
+export type QuarantineNote = z.output<typeof quarantineNote>;
+
+/** Notes kept; strangers can make as many as they like. */
+const keptNotes = 1_000;
+/** Characters kept of what a poisoned job held. */
+export const keptPoison = 4_096;
+
+/** Keeps a note about what BullMQ delivered and is no job of ours. */
+export async function setAside(redis: Redis, note: QuarantineNote): Promise<void> {
+  await redis
+    .pipeline()
+    .lpush(keys.quarantine(), JSON.stringify(note))
+    .ltrim(keys.quarantine(), 0, keptNotes - 1)
+    .exec();
+}
+
+/** The notes, newest first. */
+export async function readQuarantine(redis: Redis, limit = 100): Promise<QuarantineNote[]> {
+  const texts = await redis.lrange(keys.quarantine(), 0, limit - 1);
+  return texts.map((text) => quarantineNote.parse(JSON.parse(text)));
+}
+
+const straysReply = z.tuple([z.number(), z.array(z.string())]);
+const straysPage = 1_000;
+
+/**
+ * Ids of a host's jobs that have not ended and that BullMQ does not have, submitted before `before`: their
+ * producer died between record and queue.
+ */
+export async function findStrays(redis: Redis, host: string, before: number): Promise<string[]> {
+  const found: string[] = [];
+  for (const state of liveStates) {
+    for (let first = 0; ; first += straysPage) {
+      const reply = await redis.sdmeStrays(
+        keys.hostState(host, state),
+        `${keyPrefix}:`,
+        host,
+        before,
+        first,
+        first + straysPage - 1,
+      );
+      const [seen, ids] = straysReply.parse(reply);
+      found.push(...ids);
+      if (seen < straysPage) break;
+    }
+  }
+  return found;
+}
+
+/** The text of a job's body as its record keeps it, with the body; undefined when the job has ended or is gone. */
+export async function storedBody(
+  redis: Redis,
+  id: string,
+): Promise<{ body: JobBody; text: string } | undefined> {
+  const [state, text] = await redis.hmget(keys.job(id), 'state', 'envelope');
+  if (typeof state !== 'string' || typeof text !== 'string') return undefined;
+  if (!liveStates.includes(state as JobState)) return undefined;
+  return { body: parseBody(text), text };
+}
+
+/** Ids of a host's jobs that no worker has taken within the time they were allowed to wait. */
+export async function findExpired(redis: Redis, host: string, now: number): Promise<string[]> {
+  return redis.zrangebyscore(keys.hostExpiry(host), '-inf', now, 'LIMIT', 0, 500);
+}
+
+/** True when a worker has begun the job at least once. */
+export async function hasStarted(redis: Redis, id: string): Promise<boolean> {
+  return (await redis.hexists(keys.job(id), 'startedAt')) === 1;
+}
+
+/** Which of the jobs somebody asked to end. */
+export async function cancelRequested(redis: Redis, ids: readonly string[]): Promise<string[]> {
+  const marks = await Promise.all(ids.map((id) => redis.hget(keys.job(id), 'cancelRequestedAt')));
+  return ids.filter((_id, i) => typeof marks[i] === 'string');
+}
+
+/**
+ * Finds jobs that BullMQ holds as active and cannot read, so that they would stay there for ever
+ * (bullmq-facts, B6), takes them out and sets them aside. `mine` are ids this worker is running.
+ */
+export async function evictPoison(
+  redis: Redis,
+  host: string,
+  queue: QueueName,
+  mine: (id: string) => boolean,
+): Promise<QuarantineNote[]> {
+  const name = bullQueueName(host, queue);
+  const notes: QuarantineNote[] = [];
+  for (const id of await redis.lrange(`${keyPrefix}:${name}:active`, 0, -1)) {
+    if (mine(id)) continue;
+    const poison = await whyUnreadable(redis, `${keyPrefix}:${name}:${id}`);
+    if (poison === undefined) continue;
+    const note: QuarantineNote = { at: Date.now(), host, queue, id, ...poison };
+    await redis.sdmeEvict(keys.quarantine(), `${keyPrefix}:`, id, name, JSON.stringify(note), keptNotes);
+    notes.push(note);
+  }
+  return notes;
+}
+
+/** Fields of BullMQ's that it parses as JSON before a worker sees the job. */
+const parsedFields = ['data', 'opts', 'parent', 'progress'] as const;
+/** A job that BullMQ has found without a lock this often is one it cannot read for a reason we do not know. */
+const mostStalls = 20;
+
+async function whyUnreadable(redis: Redis, key: string): Promise<{ why: string; held: string } | undefined> {
+  const type = await redis.type(key);
+  // Gone: it was completed or removed since the list was read.
+  if (type === 'none') return undefined;
+  if (type !== 'hash') return { why: `BullMQ's record of it is a ${type}`, held: '' };
+  const [stalls, ...values] = await redis.hmget(key, 'stc', ...parsedFields);
+  for (const [i, field] of parsedFields.entries()) {
+    const value = values[i];
+    if (typeof value === 'string' && !isReadable(field, value)) {
+      return { why: `BullMQ cannot read its field ${field}`, held: value.slice(0, keptPoison) };
+    }
+  }
+  if (Number(stalls ?? 0) <= mostStalls) return undefined;
+  return { why: 'BullMQ delivers it again and again', held: String(values[0]).slice(0, keptPoison) };
+}
+
+/** JSON, and for the options an object: BullMQ fails on anything else. Pure. */
+export function isReadable(field: string, text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return field !== 'opts' || (typeof value === 'object' && value !== null);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Removes a host's ended jobs that are older than `maxAgeMs`, and the oldest beyond `maxCount`. Returns how
+ * many. A stretch at a time, so that a job to begin never waits long behind it.
+ */
+export async function sweepEnded(
+  redis: Redis,
+  host: string,
+  limits: { readonly maxAgeMs: number; readonly maxCount: number },
+  now: number,
+): Promise<number> {
+  const index = keys.hostEnded(host);
+  let removed = 0;
+  for (;;) {
+    const surplus = (await redis.zcard(index)) - limits.maxCount;
+    const old = await redis.zrangebyscore(index, '-inf', `(${now - limits.maxAgeMs}`, 'LIMIT', 0, 200);
+    const beyond = surplus > 0 ? await redis.zrange(index, '0', String(Math.min(surplus, 200) - 1)) : [];
+    const ids = [...new Set([...old, ...beyond])];
+    if (ids.length === 0) return removed;
+    await Promise.all(ids.map((id) => redis.sdmeForget(keys.job(id), `${keyPrefix}:`, id)));
+    // An index entry without a record would be found again for ever.
+    await redis.zrem(index, ...ids);
+    removed += ids.length;
+  }
+}
