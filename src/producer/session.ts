@@ -1,0 +1,123 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type SdmeError, toSdmeError } from '../base/errors.ts';
+import { type Batches, openBatches } from '../queue/batches.ts';
+import { connectQueue, type QueueConnection, type QueueTarget } from '../queue/connections.ts';
+import { type Hints, openHints } from '../queue/hints.ts';
+import { openRecords, type Records } from '../queue/records.ts';
+import { openSubmitter, type Submitter } from '../queue/submission.ts';
+import { toQueueError } from '../queue/unavailable.ts';
+import type { LocalKeeper } from './local-keeper.ts';
+
+/** The queue as the producer uses it. */
+export interface OpenQueue {
+  readonly connection: QueueConnection;
+  readonly records: Records;
+  readonly submitter: Submitter;
+  readonly hints: Hints;
+  readonly batches: Batches;
+}
+
+/** How patient a client is, in milliseconds. */
+export interface Patience {
+  /** A single question or submit, before `queue.unavailable`. */
+  readonly commandMs: number;
+  /** How long a queue may be away while somebody waits for a job. */
+  readonly outageMs: number;
+}
+
+/** One client's connection, made when first needed, and what keeps the local queue alive. */
+export interface Session {
+  /** Runs work on the queue, which is started if it is local. Errors are ours. */
+  use<T>(work: (queue: OpenQueue) => Promise<T>): Promise<T>;
+  /**
+   * The same for somebody who waits: a queue that is away is waited for, and started again if it is local.
+   * @throws SdmeError `queue.unavailable` after `outageMs`, `worker.unavailable`; the signal's reason
+   */
+  patiently<T>(signal: AbortSignal, work: (queue: OpenQueue) => Promise<T>): Promise<T>;
+  /** Makes sure that the worker is there; called now and then by those who wait long without any sign. */
+  ensureAgain(since: number, signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Pause between two tries while the queue is away. */
+const retryMs = 250;
+
+export function openSession(target: QueueTarget, keeper: LocalKeeper, patience: Patience): Session {
+  let opening: Promise<OpenQueue> | undefined;
+  const open = (): Promise<OpenQueue> => {
+    opening ??= openQueue(target, patience.commandMs).catch((error: unknown) => {
+      opening = undefined;
+      throw error;
+    });
+    return opening;
+  };
+  const use = async <T>(work: (queue: OpenQueue) => Promise<T>): Promise<T> => {
+    try {
+      return await keeper.hold(async () => work(await open()));
+    } catch (error) {
+      throw toQueueError(error, target);
+    }
+  };
+  const patiently = async <T>(signal: AbortSignal, work: (queue: OpenQueue) => Promise<T>): Promise<T> => {
+    const since = Date.now();
+    for (;;) {
+      signal.throwIfAborted();
+      try {
+        // Not held: a job that is waited for keeps the queue alive by itself.
+        return await abortable(signal, async () => work(await open()));
+      } catch (thrown) {
+        signal.throwIfAborted();
+        const error = toQueueError(thrown, target);
+        if (error.code !== 'queue.unavailable' || Date.now() - since > patience.outageMs) throw error;
+        await reviveOrWait(keeper, since, signal);
+      }
+    }
+  };
+  return {
+    use,
+    patiently,
+    ensureAgain: (since, signal) => keeper.ensureAgain(since, signal),
+    close: async () => {
+      const queue = await opening?.catch(() => undefined);
+      opening = undefined;
+      await queue?.submitter.close();
+      await queue?.connection.close();
+      await keeper.close();
+    },
+  };
+}
+
+async function openQueue(target: QueueTarget, commandMs: number): Promise<OpenQueue> {
+  const connection = await connectQueue(target, { name: 'sdme-producer', patienceMs: commandMs });
+  return {
+    connection,
+    records: openRecords(connection),
+    submitter: openSubmitter(connection),
+    hints: openHints(connection),
+    batches: openBatches(connection),
+  };
+}
+
+/** A local queue that does not come up just now may do so at the next try; a worker that was given up will not. */
+async function reviveOrWait(keeper: LocalKeeper, since: number, signal: AbortSignal): Promise<void> {
+  try {
+    await keeper.ensureAgain(since, signal);
+  } catch (thrown) {
+    const error: SdmeError = toSdmeError(thrown);
+    if (error.code !== 'queue.unavailable') throw error;
+  }
+  await delay(retryMs, undefined, { signal }).catch(() => {});
+}
+
+/** The work's outcome, or the signal's reason as soon as it aborts. */
+async function abortable<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work(), promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+    promise.catch(() => {});
+  }
+}
