@@ -1,5 +1,5 @@
-import { SdmeError } from '../base/errors.ts';
-import type { DistroFamily } from './distros.ts';
+import { SdmeError } from '../../base/errors.ts';
+import type { DistroFamily } from '../distros.ts';
 
 /** What a rootfs must have so that it boots and can be driven. */
 export type RequiredPart = 'systemd' | 'dbus';

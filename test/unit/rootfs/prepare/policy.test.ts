@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SdmeError } from '../../../src/base/errors.ts';
+import { SdmeError } from '../../../../src/base/errors.ts';
 import {
   decidePreparation,
   type PreparationFacts,
   stillMissing,
-} from '../../../src/rootfs/prepare-policy.ts';
+} from '../../../../src/rootfs/prepare/policy.ts';
 
 const both: PreparationFacts = {
   missing: ['systemd', 'dbus'],

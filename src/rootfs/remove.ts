@@ -1,0 +1,33 @@
+import { rename, rm } from 'node:fs/promises';
+import type { Context } from '../base/context.ts';
+import { makeStaging } from '../system/fs/staging.ts';
+import { syncDirectory } from '../system/rename.ts';
+import { clearStale } from './gc.ts';
+import { requireRootfs, type Store } from './store.ts';
+import { checkUnused } from './usage.ts';
+
+/**
+ * Removes a rootfs and what is kept beside it. It is renamed out of sight first, in one step, so that a half
+ * removed tree is never taken for a rootfs; a removal that was cut off is finished by the next one or by gc.
+ * The caller holds its lock.
+ *
+ * @throws SdmeError `not-found`, `in-use`; the signal's reason while nothing is removed yet
+ */
+export async function removeRootfs(ctx: Context, store: Store, name: string): Promise<{ name: string }> {
+  const { layout } = store;
+  await clearStale(ctx, store, name);
+  await requireRootfs(layout, name);
+  await checkUnused(layout, name);
+  ctx.signal.throwIfAborted();
+  ctx.log.info(`removing '${name}'`);
+  ctx.progress.step('remove');
+  await ctx.withSlot('disk', async () => {
+    await using trash = await makeStaging(layout.rootfsDir(name), 'remove');
+    // rename(2) replaces an empty directory in one step.
+    await rename(layout.rootfsDir(name), trash.path);
+    await syncDirectory(layout.fsDir);
+    await rm(layout.rootfsMetaFile(name), { force: true });
+    await rm(layout.rootfsEnvFile(name), { force: true });
+  });
+  return { name };
+}

@@ -1,0 +1,32 @@
+import { chmod, mkdir, stat } from 'node:fs/promises';
+import { SdmeError } from '../base/errors.ts';
+import type { Layout } from '../base/paths.ts';
+import type { Settings } from '../config/schema.ts';
+
+/** Where the store lies and what the configuration says: what every verb of this room works on. */
+export interface Store {
+  readonly layout: Layout;
+  readonly settings: Settings;
+}
+
+/** Makes the directories of the store: the data directory for root only, as trees of strangers lie below it. */
+export async function makeStore({ layout }: Store): Promise<void> {
+  await mkdir(layout.dataDir, { recursive: true, mode: 0o700 });
+  await mkdir(layout.fsDir, { recursive: true, mode: 0o755 });
+  await chmod(layout.dataDir, 0o700);
+}
+
+/** True when there is a rootfs of that name. */
+export async function rootfsExists(layout: Layout, name: string): Promise<boolean> {
+  try {
+    return (await stat(layout.rootfsDir(name))).isDirectory();
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return false;
+    throw new SdmeError('io', `cannot look at ${layout.rootfsDir(name)}`, { cause });
+  }
+}
+
+/** @throws SdmeError `not-found` */
+export async function requireRootfs(layout: Layout, name: string): Promise<void> {
+  if (!(await rootfsExists(layout, name))) throw new SdmeError('not-found', `fs not found: ${name}`);
+}
