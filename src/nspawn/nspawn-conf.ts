@@ -1,0 +1,120 @@
+import { SdmeError } from '../base/errors.ts';
+import type { Layout } from '../base/paths.ts';
+import { type ArgumentFacts, lowerDirectory, nspawnArguments } from './arguments.ts';
+import type { ContainerRecord } from './record.ts';
+import { escapeSpecifiers, quoteCommand } from './unit-quote.ts';
+
+/** Absolute paths of the programs a unit calls. */
+export interface UnitPrograms {
+  readonly nspawn: string;
+  readonly mount: string;
+  readonly umount: string;
+  readonly nsenter: string;
+}
+
+export interface NspawnConfOptions {
+  readonly record: ContainerRecord;
+  readonly layout: Pick<Layout, 'containerDir' | 'rootfsDir'>;
+  readonly programs: UnitPrograms;
+  readonly facts: ArgumentFacts;
+  /** Mount points below the host's root that a host-root clone overlays too, e.g. `/home`. */
+  readonly submounts: readonly string[];
+  /** Network namespace file of the container's pod. */
+  readonly podNetns: string | undefined;
+  /** Setting `restart_sec`, for records without their own. */
+  readonly restartSec: number;
+}
+
+/** A path inside overlayfs options, where `,` and `:` separate and `\` escapes. */
+function overlayPath(path: string): string {
+  if (/[,:\\]/.test(path)) {
+    throw new SdmeError(
+      'config.invalid',
+      `an overlay cannot be mounted from ${JSON.stringify(path)}: ',', ':' and '\\' have a meaning there; use another datadir`,
+    );
+  }
+  return path;
+}
+
+/** The arguments of mount(8) for one overlay. */
+export function overlayMountArguments(lower: string, upper: string, work: string, target: string): string[] {
+  const options = `lowerdir=${overlayPath(lower)},upperdir=${overlayPath(upper)},workdir=${overlayPath(work)}`;
+  return ['-t', 'overlay', 'overlay', '-o', options, target];
+}
+
+/** Where the layers of a host mount point lie, and where it is seen in the container's tree. */
+export function submountPaths(
+  containerDir: string,
+  mountPoint: string,
+): { upper: string; work: string; merged: string } {
+  const relative = mountPoint.replace(/^\/+/, '');
+  return {
+    upper: `${containerDir}/submounts/${relative}/upper`,
+    work: `${containerDir}/submounts/${relative}/work`,
+    merged: `${containerDir}/merged/${relative}`,
+  };
+}
+
+function restartLines(record: ContainerRecord, restartSec: number): string[] {
+  if (record.RESTART_POLICY !== 'on-failure') return [];
+  return ['Restart=on-failure', `RestartSec=${record.RESTART_SEC ?? restartSec}s`];
+}
+
+function mountLines({ record, layout, programs, submounts }: NspawnConfOptions): string[] {
+  const dir = layout.containerDir(record.NAME);
+  const root = overlayMountArguments(
+    lowerDirectory(record, layout.rootfsDir),
+    `${dir}/upper`,
+    `${dir}/work`,
+    `${dir}/merged`,
+  );
+  const below = submounts.map((mountPoint) => {
+    const paths = submountPaths(dir, mountPoint);
+    const args = overlayMountArguments(mountPoint, paths.upper, paths.work, paths.merged);
+    return `ExecStartPre=-${quoteCommand(programs.mount, args)}`;
+  });
+  return [`ExecStartPre=${quoteCommand(programs.mount, root)}`, ...below];
+}
+
+function unmountLines({ record, layout, programs, submounts }: NspawnConfOptions): string[] {
+  const dir = layout.containerDir(record.NAME);
+  const targets = [...submounts].reverse().map((mountPoint) => submountPaths(dir, mountPoint).merged);
+  return [...targets, `${dir}/merged`].map(
+    (target) => `ExecStopPost=-${quoteCommand(programs.umount, [target])}`,
+  );
+}
+
+function startLine({ record, layout, programs, facts, podNetns }: NspawnConfOptions): string {
+  const args = [
+    `--directory=${layout.containerDir(record.NAME)}/merged`,
+    `--machine=${record.NAME}`,
+    '--keep-unit',
+    ...nspawnArguments(record, facts),
+    '--boot',
+  ];
+  const command =
+    podNetns === undefined
+      ? quoteCommand(programs.nspawn, args)
+      : quoteCommand(programs.nsenter, [`--net=${podNetns}`, '--', programs.nspawn, ...args]);
+  return `ExecStart=${command}`;
+}
+
+/** The text of a container's `nspawn.conf` (contract 3.2). @throws SdmeError `config.invalid`, `input.invalid` */
+export function nspawnConfText(options: NspawnConfOptions): string {
+  const { record } = options;
+  return [
+    '[Service]',
+    ...(record.SYSTEMD_LOG_LEVEL === undefined
+      ? []
+      : [`Environment=SYSTEMD_LOG_LEVEL=${escapeSpecifiers(record.SYSTEMD_LOG_LEVEL)}`]),
+    ...(record.APPARMOR_PROFILE === undefined
+      ? []
+      : [`AppArmorProfile=${escapeSpecifiers(record.APPARMOR_PROFILE)}`]),
+    ...restartLines(record, options.restartSec),
+    'ExecStart=',
+    ...mountLines(options),
+    startLine(options),
+    ...unmountLines(options),
+    '',
+  ].join('\n');
+}

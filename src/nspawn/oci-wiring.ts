@@ -1,0 +1,120 @@
+import { join } from 'node:path';
+import type { Bind } from '../contracts/index.ts';
+import type { ContainerRecord } from './record.ts';
+
+/** An application in the rootfs, as its files below `/oci/apps/<name>` describe it (contract 3.5). */
+export interface OciApplication {
+  readonly name: string;
+  /** Lines `KEY=VALUE`. */
+  readonly env: readonly string[];
+  /** Lines such as `80/tcp`. */
+  readonly ports: readonly string[];
+  /** Absolute paths inside the application. */
+  readonly volumes: readonly string[];
+}
+
+/** Capabilities an application keeps (contract 3.5), alphabetical. */
+const applicationCapabilities = [
+  'CAP_AUDIT_WRITE',
+  'CAP_CHOWN',
+  'CAP_DAC_OVERRIDE',
+  'CAP_FOWNER',
+  'CAP_FSETID',
+  'CAP_KILL',
+  'CAP_MKNOD',
+  'CAP_NET_BIND_SERVICE',
+  'CAP_NET_RAW',
+  'CAP_SETFCAP',
+  'CAP_SETGID',
+  'CAP_SETPCAP',
+  'CAP_SETUID',
+  'CAP_SYS_ADMIN',
+  'CAP_SYS_CHROOT',
+] as const;
+
+/**
+ * The drop-ins a container adds to an application's unit (contract 3.6). SYS_ADMIN stays in any case: the
+ * program that isolates the application needs it, and drops it itself.
+ */
+export function applicationDropIns(
+  record: Pick<ContainerRecord, 'DROP_CAPS' | 'OCI_POD'>,
+): { name: string; text: string }[] {
+  const kept = applicationCapabilities.filter(
+    (name) => name === 'CAP_SYS_ADMIN' || !record.DROP_CAPS.includes(name),
+  );
+  const hardening = {
+    name: 'hardening.conf',
+    text: `[Service]\nCapabilityBoundingSet=\nCapabilityBoundingSet=${kept.join(' ')}\n`,
+  };
+  const netns = {
+    name: 'oci-pod-netns.conf',
+    text: '[Service]\nNetworkNamespacePath=/run/sdme/oci-pod-netns\n',
+  };
+  return [
+    ...(record.DROP_CAPS.length > 0 ? [hardening] : []),
+    ...(record.OCI_POD === undefined ? [] : [netns]),
+  ];
+}
+
+/** What an OCI rootfs adds to a container by itself, and what a person is told of it. */
+export interface PortWiring {
+  /** Rules in nspawn's form to add to the record. */
+  readonly ports: readonly string[];
+  readonly notes: readonly string[];
+}
+
+/** The ports to forward for the applications' declared ones, unless mapped already (contract 1.4, "OCI ports"). */
+export function wireOciPorts(record: ContainerRecord, applications: readonly OciApplication[]): PortWiring {
+  const declared = [...new Set(applications.flatMap((application) => application.ports))];
+  const valid = declared.filter((port) => /^[0-9]{1,5}\/(tcp|udp)$/.test(port));
+  if (valid.length === 0) return { ports: [], notes: [] };
+  if (record.PRIVATE_NETWORK === undefined) {
+    return {
+      ports: [],
+      notes: [`OCI image exposes ports: ${valid.join(', ')} (host network, no forwarding needed)`],
+    };
+  }
+  const mapped = record.PORTS.map((rule) => rule.split(':').at(-1));
+  const ports = valid
+    .map((port) => port.split('/'))
+    .filter(([number]) => !mapped.includes(number))
+    .map(([number, protocol]) => `${protocol}:${number}:${number}`);
+  return { ports, notes: ports.length === 0 ? [] : [`auto-forwarding OCI ports: ${ports.join(', ')}`] };
+}
+
+/** A volume of an application and the host directory that keeps its data. */
+export interface OciVolume {
+  /** As the application names it, e.g. `/var/lib/data`. */
+  readonly path: string;
+  readonly bind: Bind;
+}
+
+function isVolumePath(path: string): boolean {
+  return /^\/[^\0\r\n:|,]+$/.test(path) && !path.split('/').includes('..');
+}
+
+/** The volumes to mount for the applications' declared ones, unless bound already (contract 1.4, "OCI volumes"). */
+export function wireOciVolumes(
+  record: ContainerRecord,
+  applications: readonly OciApplication[],
+  volumesDir: string,
+): { readonly volumes: readonly OciVolume[]; readonly notes: readonly string[] } {
+  const bound = record.BINDS.map((bind) => bind.container);
+  const volumes = applications.flatMap((application) =>
+    application.volumes
+      .filter(isVolumePath)
+      .map(
+        (path): OciVolume => ({
+          path,
+          bind: {
+            host: join(volumesDir, record.NAME, path.replace(/^\/+/, '').replaceAll('/', '-')),
+            container: `/oci/apps/${application.name}/root${path}`,
+            mode: 'rw',
+          },
+        }),
+      )
+      .filter(({ bind }) => !bound.includes(bind.container)),
+  );
+  const paths = volumes.map((volume) => volume.path);
+  return { volumes, notes: paths.length === 0 ? [] : [`auto-mounting OCI volumes: ${paths.join(', ')}`] };
+}

@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { layoutOf } from '../../../src/base/paths.ts';
+import { plainFacts } from '../../../src/nspawn/arguments.ts';
+import { limitsConfText } from '../../../src/nspawn/limits-conf.ts';
+import { type NspawnConfOptions, nspawnConfText } from '../../../src/nspawn/nspawn-conf.ts';
+import { parseRecord } from '../../../src/nspawn/record.ts';
+import { dropInDirectory, templateUnitText, unitName } from '../../../src/nspawn/template-unit.ts';
+
+const layout = layoutOf('/var/lib/sdme', '/run/sdme');
+const programs = {
+  nspawn: '/usr/bin/systemd-nspawn',
+  mount: '/usr/bin/mount',
+  umount: '/usr/bin/umount',
+  nsenter: '/usr/bin/nsenter',
+};
+
+function conf(state: string, more: Partial<NspawnConfOptions> = {}): string {
+  return nspawnConfText({
+    record: parseRecord(`NAME=web\nROOTFS=debian\n${state}`),
+    layout,
+    programs,
+    facts: plainFacts,
+    submounts: [],
+    podNetns: undefined,
+    restartSec: 2,
+    ...more,
+  });
+}
+
+const template = `\
+[Unit]
+Description=sdme container %i
+After=network.target local-fs.target systemd-machined.service dbus.service
+Wants=systemd-machined.service
+
+[Service]
+Type=notify
+RestartForceExitStatus=133
+SuccessExitStatus=133
+ExecStart=/bin/false
+KillMode=mixed
+Slice=machine.slice
+Delegate=yes
+DelegateSubgroup=supervisor
+TasksMax=16384
+DevicePolicy=closed
+DeviceAllow=/dev/net/tun rwm
+DeviceAllow=char-pts rw
+TimeoutStartSec=90s
+
+[Install]
+WantedBy=multi-user.target
+`;
+
+test('the template unit has the directives of contract 3.1', () => {
+  const options = { tasksMax: 16384, bootTimeout: 60, systemdVersion: 257 };
+  assert.equal(templateUnitText(options), template);
+  assert.equal(
+    templateUnitText({ ...options, systemdVersion: 255 }),
+    template.replace('DelegateSubgroup=supervisor\n', ''),
+  );
+  assert.equal(unitName('web'), 'sdme@web.service');
+  assert.equal(dropInDirectory('web'), '/etc/systemd/system/sdme@web.service.d');
+});
+
+test('a default container has the nspawn.conf of contract 3.2', () => {
+  assert.equal(
+    conf(''),
+    `\
+[Service]
+ExecStart=
+ExecStartPre=/usr/bin/mount -t overlay overlay -o lowerdir=/var/lib/sdme/fs/debian,upperdir=/var/lib/sdme/containers/web/upper,workdir=/var/lib/sdme/containers/web/work /var/lib/sdme/containers/web/merged
+ExecStart=/usr/bin/systemd-nspawn --directory=/var/lib/sdme/containers/web/merged --machine=web --keep-unit --resolv-conf=auto --boot
+ExecStopPost=-/usr/bin/umount /var/lib/sdme/containers/web/merged
+`,
+  );
+});
+
+const everything = `\
+POD=p
+OCI_POD=q
+PRIVATE_NETWORK=1
+NETWORK_ZONE=z
+PORTS=tcp:80:80,udp:53:53
+BINDS=/srv:/srv:rw|/dev/fuse:/dev/fuse:rw|/a b:/c:ro
+ENVS=GREETING=hello $USER 100%
+USERNS=yes
+DROP_CAPS=CAP_SYS_PTRACE,CAP_NET_RAW
+ADD_CAPS=CAP_BPF
+NO_NEW_PRIVS=yes
+READ_ONLY=yes
+SYSCALL_FILTER=~@mount,~@raw-io
+APPARMOR_PROFILE=sdme-test
+SYSTEMD_LOG_LEVEL=debug
+RESTART_POLICY=on-failure
+RESTART_SEC=7
+`;
+const everythingFacts: Partial<NspawnConfOptions> = {
+  podNetns: '/run/sdme/pods/p/netns',
+  facts: {
+    isDevice: (path) => path === '/dev/fuse',
+    podHasDns: true,
+    ociPodNetns: '/run/sdme/pods/q/netns',
+    ownUsernsBase: 0,
+  },
+};
+
+test('every key of the record becomes its line and argument, in the order of contract 3.2 and 3.3', () => {
+  const lines = conf(everything, everythingFacts).split('\n');
+  assert.deepEqual(lines.slice(0, 6), [
+    '[Service]',
+    'Environment=SYSTEMD_LOG_LEVEL=debug',
+    'AppArmorProfile=sdme-test',
+    'Restart=on-failure',
+    'RestartSec=7s',
+    'ExecStart=',
+  ]);
+  assert.equal(
+    lines.find((line) => line.startsWith('ExecStart=/')),
+    'ExecStart=/usr/bin/nsenter --net=/run/sdme/pods/p/netns -- /usr/bin/systemd-nspawn ' +
+      '--directory=/var/lib/sdme/containers/web/merged --machine=web --keep-unit ' +
+      '--resolv-conf=off --network-zone=z --port=tcp:80:80 --port=udp:53:53 ' +
+      '--bind=/srv:/srv:idmap --bind=/dev/fuse:/dev/fuse "--bind-ro=/a b:/c:idmap" ' +
+      '"--setenv=GREETING=hello $$USER 100%%" ' +
+      '--bind-ro=/run/sdme/pods/q/netns:/run/sdme/oci-pod-netns ' +
+      '--private-users=pick --private-users-ownership=auto ' +
+      '--drop-capability=CAP_SYS_PTRACE --drop-capability=CAP_NET_RAW --capability=CAP_BPF ' +
+      '--no-new-privileges=yes --read-only --system-call-filter=~@mount --system-call-filter=~@raw-io --boot',
+  );
+});
+
+test('without a pod a private network is asked for, and nspawn looks after resolv.conf', () => {
+  const line = conf('PRIVATE_NETWORK=1\nNETWORK_VETH=1\n');
+  assert.match(line, /--keep-unit --private-network --resolv-conf=auto --network-veth --boot/);
+});
+
+test('a chosen user namespace is named from the own one, and a wide one is not shifted by nspawn', () => {
+  assert.match(
+    conf('USERNS=yes\nUSERNS_SHIFT=655360\n'),
+    /--private-users=655360:65536 --private-users-ownership=auto/,
+  );
+  const nested = { facts: { ...plainFacts, ownUsernsBase: 524288 } };
+  assert.match(
+    conf('USERNS=yes\nUSERNS_SHIFT=655360\nUSERNS_RANGE=196608\n', nested),
+    /--private-users=131072:196608 --private-users-ownership=off/,
+  );
+});
+
+test('a host-root clone overlays the root and each mount point, and unmounts them in reverse', () => {
+  const text = nspawnConfText({
+    record: parseRecord('NAME=web\nROOTFS=\n'),
+    layout,
+    programs,
+    facts: plainFacts,
+    submounts: ['/home', '/home/data'],
+    podNetns: undefined,
+    restartSec: 2,
+  });
+  const dir = '/var/lib/sdme/containers/web';
+  assert.ok(
+    text.includes(`ExecStartPre=/usr/bin/mount -t overlay overlay -o lowerdir=/,upperdir=${dir}/upper`),
+  );
+  assert.ok(
+    text.includes(
+      `ExecStartPre=-/usr/bin/mount -t overlay overlay -o lowerdir=/home,upperdir=${dir}/submounts/home/upper,workdir=${dir}/submounts/home/work ${dir}/merged/home\n`,
+    ),
+  );
+  const stops = text.split('\n').filter((line) => line.startsWith('ExecStopPost='));
+  assert.deepEqual(
+    stops,
+    ['merged/home/data', 'merged/home', 'merged'].map(
+      (path) => `ExecStopPost=-/usr/bin/umount ${dir}/${path}`,
+    ),
+  );
+});
+
+test('a bind path with characters that nspawn splits at is escaped for nspawn', () => {
+  assert.match(conf('BINDS=/a\\b:/c:rw\n'), /"--bind=\/a\\\\\\\\b:\/c"/);
+});
+
+test('a data directory that overlayfs cannot take is refused with what to do', () => {
+  assert.throws(() => conf('', { layout: layoutOf('/srv/a,b', '/run/sdme') }), /use another datadir/);
+});
+
+test('limits become limits.conf, and no limit no file', () => {
+  assert.equal(limitsConfText({ MEMORY: undefined, CPUS: undefined, CPU_WEIGHT: undefined }), undefined);
+  assert.equal(
+    limitsConfText({ MEMORY: '512M', CPUS: '1.5', CPU_WEIGHT: '200' }),
+    '[Service]\nMemoryMax=512M\nMemorySwapMax=512M\nCPUQuota=150%\nCPUWeight=200\n',
+  );
+});
+
+const analyze = '/usr/bin/systemd-analyze';
+test('systemd itself finds no fault in the template and the drop-in', {
+  skip: existsSync(analyze) ? false : 'systemd-analyze is not installed',
+}, () => {
+  const directory = mkdtempSync(join(tmpdir(), 'sdme-unit-'));
+  try {
+    // ExecStart must exist for systemd-analyze, so the programs are ones that every machine has.
+    const have = { nspawn: '/bin/sh', mount: '/bin/sh', umount: '/bin/sh', nsenter: '/bin/sh' };
+    const dropIn = conf(everything, { ...everythingFacts, programs: have });
+    const unit = templateUnitText({ tasksMax: 16384, bootTimeout: 60, systemdVersion: 255 });
+    const path = join(directory, 'sdme-check.service');
+    writeFileSync(
+      path,
+      `${unit.replace('ExecStart=/bin/false\n', '')}\n${dropIn}\n${limitsConfText(parseRecord('NAME=web\nROOTFS=\nMEMORY=1G\nCPUS=.5\n')) ?? ''}`,
+    );
+    let said = '';
+    try {
+      said = execFileSync(analyze, ['verify', '--man=no', path], { encoding: 'utf8', stdio: 'pipe' });
+    } catch (error) {
+      said = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
+    }
+    const aboutUs = said.split('\n').filter((line) => line.includes('sdme-check.service'));
+    assert.deepEqual(aboutUs, []);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
