@@ -57,3 +57,52 @@ export function readMemberHeader(block: Buffer): MemberHeader | undefined {
 export function isMetaMember(type: string): boolean {
   return type === 'x' || type === 'g' || type === 'L' || type === 'K';
 }
+
+/**
+ * Judges an archive by its members' names while its bytes come in: a small reader that keeps one header and skips
+ * contents. `push` returns true once the verdict is known; call `verdict` then, or at the end of the bytes.
+ */
+export interface MemberSkimmer {
+  push(chunk: Buffer): boolean;
+  /** True for an image archive. */
+  verdict(): boolean;
+}
+
+export function memberSkimmer(): MemberSkimmer {
+  const header = Buffer.alloc(512);
+  let filled = 0;
+  let skip = 0;
+  let decided: boolean | undefined;
+
+  const takeHeader = (): void => {
+    filled = 0;
+    const member = readMemberHeader(header);
+    if (member === undefined) {
+      decided = false;
+      return;
+    }
+    skip = Math.ceil(member.size / 512) * 512;
+    if (isMetaMember(member.type)) return;
+    const verdict = judgeMember(member.name);
+    if (verdict !== 'open') decided = verdict === 'image';
+  };
+
+  return {
+    push: (chunk) => {
+      for (let at = 0; at < chunk.length && decided === undefined; ) {
+        if (skip > 0) {
+          const step = Math.min(skip, chunk.length - at);
+          skip -= step;
+          at += step;
+          continue;
+        }
+        const step = chunk.copy(header, filled, at, Math.min(chunk.length, at + 512 - filled));
+        filled += step;
+        at += step;
+        if (filled === 512) takeHeader();
+      }
+      return decided !== undefined;
+    },
+    verdict: () => decided ?? false,
+  };
+}

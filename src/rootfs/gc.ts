@@ -4,7 +4,7 @@ import type { Context } from '../base/context.ts';
 import { SdmeError } from '../base/errors.ts';
 import { nameProblem } from '../base/names.ts';
 import { takeLock } from '../system/fs/locks.ts';
-import { clearStaleStaging } from '../system/fs/staging.ts';
+import { clearStaleStaging } from '../system/fs/stale-staging.ts';
 import type { Store } from './store.ts';
 
 /** Removes what dead processes left for one name, when the configuration asks for it. The caller holds its lock. */

@@ -1,7 +1,6 @@
-import { rename, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import type { Context } from '../base/context.ts';
-import { makeStaging } from '../system/fs/staging.ts';
-import { syncDirectory } from '../system/rename.ts';
+import { removeByStaging } from '../system/fs/staging.ts';
 import { clearStale } from './gc.ts';
 import { requireRootfs, type Store } from './store.ts';
 import { checkUnused } from './usage.ts';
@@ -22,10 +21,8 @@ export async function removeRootfs(ctx: Context, store: Store, name: string): Pr
   ctx.log.info(`removing '${name}'`);
   ctx.progress.step('remove');
   await ctx.withSlot('disk', async () => {
-    await using trash = await makeStaging(layout.rootfsDir(name), 'remove');
-    // rename(2) replaces an empty directory in one step.
-    await rename(layout.rootfsDir(name), trash.path);
-    await syncDirectory(layout.fsDir);
+    // Not under the signal: once the name is gone the tree goes too, and a cancel comes too late.
+    await removeByStaging(layout.rootfsDir(name));
     await rm(layout.rootfsMetaFile(name), { force: true });
     await rm(layout.rootfsEnvFile(name), { force: true });
   });

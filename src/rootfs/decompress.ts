@@ -1,0 +1,94 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { SdmeError } from '../base/errors.ts';
+import { startFilter } from '../system/exec/filter.ts';
+import type { Compression } from './magic.ts';
+
+/** Memory of a decompressor; `xz -9` needs 65 MiB, larger dictionaries are made by hand. */
+const filterMemory = 512 * 1024 * 1024;
+
+/** The plain bytes of a compressed file. Disposing ends whatever makes them. */
+export interface PlainBytes extends AsyncDisposable {
+  readonly stream: Readable;
+  /** After the end of `stream`: whether the file was whole. @throws SdmeError `unpack.format` */
+  check(): Promise<void>;
+}
+
+function damaged(path: string, cause: unknown): SdmeError {
+  return new SdmeError('unpack.format', `${path} is damaged or cut short: it cannot be decompressed`, {
+    cause,
+  });
+}
+
+function filtered(
+  path: string,
+  handle: FileHandle,
+  program: 'bzip2' | 'xz',
+  signal: AbortSignal,
+): PlainBytes {
+  const filter = startFilter(program, ['-d', '-c'], { input: handle.fd, memory: filterMemory, signal });
+  return {
+    stream: filter.output,
+    check: async () => {
+      try {
+        await filter.check();
+      } catch (cause) {
+        signal.throwIfAborted();
+        throw damaged(path, cause);
+      }
+    },
+    [Symbol.asyncDispose]: async () => {
+      await filter[Symbol.asyncDispose]();
+      await handle.close();
+    },
+  };
+}
+
+function decoded(path: string, handle: FileHandle, decoder: NodeJS.ReadWriteStream & Readable): PlainBytes {
+  const source = handle.createReadStream({ autoClose: false, start: 0 });
+  let problem: unknown;
+  source.once('error', (error) => void decoder.destroy(error));
+  decoder.once('error', (error: Error) => {
+    problem = error;
+  });
+  source.pipe(decoder);
+  return {
+    stream: decoder,
+    check: () => (problem === undefined ? Promise.resolve() : Promise.reject(damaged(path, problem))),
+    [Symbol.asyncDispose]: async () => {
+      source.destroy();
+      decoder.destroy();
+      await handle.close();
+    },
+  };
+}
+
+/**
+ * Opens a file for reading its plain bytes. bzip2 and xz run as unprivileged children; gzip and zstd are decoded
+ * by zlib's threads. A stream that breaks off throws while it is read.
+ */
+export async function openPlain(
+  path: string,
+  compression: Compression,
+  signal: AbortSignal,
+): Promise<PlainBytes> {
+  const handle = await open(path, 'r');
+  switch (compression) {
+    case 'none': {
+      const stream = handle.createReadStream({ autoClose: false });
+      const close = async (): Promise<void> => {
+        stream.destroy();
+        await handle.close();
+      };
+      return { stream, check: () => Promise.resolve(), [Symbol.asyncDispose]: close };
+    }
+    case 'gzip':
+      return decoded(path, handle, createGunzip());
+    case 'zstd':
+      return decoded(path, handle, createZstdDecompress());
+    case 'bzip2':
+    case 'xz':
+      return filtered(path, handle, compression, signal);
+  }
+}
