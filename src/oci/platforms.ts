@@ -1,4 +1,5 @@
 import { arch as nodeArchitecture } from 'node:os';
+import { SdmeError } from '../base/errors.ts';
 
 /** The platform images are chosen for. */
 export interface Platform {
@@ -53,4 +54,17 @@ export function platformRank(offer: OfferedPlatform, wanted: Platform): number |
 /** `linux/arm/v7`, as people write it. */
 export function formatPlatform(offer: OfferedPlatform): string {
   return [offer.os, offer.architecture, offer.variant].filter((part) => part !== '').join('/');
+}
+
+/** The platform that `linux/arch[/variant]` asks for. @throws SdmeError `input.invalid` */
+export function parsePlatform(text: string): Platform {
+  const match = /^linux\/([a-z0-9]+)(?:\/([a-z0-9.]+))?$/.exec(text);
+  const architecture = match?.[1];
+  if (architecture === undefined) throw new SdmeError('input.invalid', `'${text}' is not like linux/amd64`);
+  const variant = match?.[2];
+  return {
+    os: 'linux',
+    architecture,
+    variants: variant === undefined ? (variants[architecture] ?? ['']) : [variant],
+  };
 }

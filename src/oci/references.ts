@@ -100,15 +100,3 @@ export function formatReference(reference: Reference): string {
 export function registryHost(registry: string): string {
   return registry === 'docker.io' || registry === 'index.docker.io' ? 'registry-1.docker.io' : registry;
 }
-
-/**
- * Whether an import source names an image on a registry (contract 6.1, row 2): no leading `/` or `.`, and a
- * first component that contains a `.` or a port, or is `localhost`. Says nothing about validity.
- */
-export function looksLikeReference(text: string): boolean {
-  if (/^[/.]/.test(text) || /^https?:\/\//i.test(text)) return false;
-  const slash = text.indexOf('/');
-  if (slash < 1) return false;
-  const first = text.slice(0, slash);
-  return namesRegistry(first);
-}

@@ -35,6 +35,11 @@ export interface LocalBlob extends AsyncDisposable {
   /** Where the blob begins in the file: 0, except for members of an archive. */
   readonly offset: number;
   /**
+   * Where the bytes came from: the source itself, another job's download, the blob cache, or a file that is read
+   * where it lies.
+   */
+  readonly via: 'fetched' | 'shared' | 'cached' | 'local';
+  /**
    * True when this process checked digest and size while it wrote the bytes. Otherwise (cache hit, file of a
    * stranger) whoever reads them must check while reading, before anything shows in its final place.
    */

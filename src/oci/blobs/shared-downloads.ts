@@ -1,0 +1,217 @@
+import type { Context, ProgressItem } from '../../base/context.ts';
+import type { Digest } from '../../base/digests.ts';
+import { type SdmeError, toSdmeError } from '../../base/errors.ts';
+import type { Descriptor } from '../descriptors.ts';
+import { shortDigest } from '../digest-check.ts';
+import type { RetryRules } from '../http/retry.ts';
+import type { BlobStore } from './blob-store.ts';
+import { fetchBlob, type OpenBlob } from './fetch-blob.ts';
+import type { UnfinishedBlob } from './unfinished-blob.ts';
+
+/** One import's wish for a blob. */
+export interface BlobWish {
+  readonly wanted: Descriptor;
+  /** Where this import would fetch it: those with the same origin fail together. */
+  readonly origin: string;
+  readonly open: OpenBlob;
+  readonly item: ProgressItem;
+}
+
+/**
+ * Downloads of one worker, one at a time for each digest. An import that wants a blob which another one is fetching
+ * joins: both show its progress. The job that began owns the download and its requests are used; when it leaves, the
+ * next one owns it and the download goes on. It ends when nobody is left, and then the last to leave waits for its end.
+ */
+export interface SharedDownloads {
+  /**
+   * Resolves when the blob is in the store. @returns whose download it was
+   * @throws SdmeError why it cannot be had from this import's origin; the reason of `ctx.signal`
+   */
+  join(ctx: Context, wish: BlobWish): Promise<'fetched' | 'shared'>;
+}
+
+interface Member {
+  readonly wish: BlobWish;
+  readonly ctx: Context;
+  readonly ending: PromiseWithResolvers<'fetched' | 'shared'>;
+}
+
+interface Download {
+  readonly wanted: Descriptor;
+  /** In order of joining; the first owns. */
+  readonly members: Set<Member>;
+  readonly stop: AbortController;
+  length: number;
+  /** Settles, never rejects, when nothing of the download runs any more. */
+  ended: Promise<void>;
+}
+
+export interface DownloadOptions {
+  readonly store: BlobStore;
+  readonly silenceMs: number;
+  readonly retry: RetryRules;
+}
+
+function ownerOf(download: Download): Member | undefined {
+  return download.members.values().next().value;
+}
+
+/** Opens the downloads of a worker. */
+export function openSharedDownloads(options: DownloadOptions): SharedDownloads {
+  const running = new Map<Digest, Download>();
+  const begin = (wanted: Descriptor): Download => {
+    const download: Download = {
+      wanted,
+      members: new Set(),
+      stop: new AbortController(),
+      length: 0,
+      ended: Promise.resolve(),
+    };
+    running.set(wanted.digest, download);
+    return download;
+  };
+  const forget = (download: Download): void => {
+    if (running.get(download.wanted.digest) === download) running.delete(download.wanted.digest);
+  };
+  const enter = (
+    ctx: Context,
+    wish: BlobWish,
+    known: Download | undefined,
+  ): Promise<'fetched' | 'shared'> => {
+    const download = known ?? begin(wish.wanted);
+    const member: Member = { wish, ctx, ending: Promise.withResolvers() };
+    const owner = ownerOf(download);
+    if (owner !== undefined) wish.item.note(`joined the download of job ${owner.ctx.jobId}`);
+    wish.item.set(download.length, wish.wanted.size);
+    download.members.add(member);
+    if (known === undefined) download.ended = work(download, options, () => forget(download));
+    return waitFor(download, member);
+  };
+  return {
+    join: async (ctx, wish) => {
+      while (true) {
+        ctx.signal.throwIfAborted();
+        const known = running.get(wish.wanted.digest);
+        const fits = known?.wanted.size === wish.wanted.size && !known.stop.signal.aborted;
+        if (known === undefined || fits) return enter(ctx, wish, known);
+        // One that is ending, or one for another size of the same digest, of which at most one can be right.
+        await endOf(known, ctx.signal);
+      }
+    },
+  };
+}
+
+/** Waits until a download has ended, or the signal aborts. */
+async function endOf(download: Download, signal: AbortSignal): Promise<void> {
+  const aborted = Promise.withResolvers<void>();
+  const abort = (): void => aborted.resolve();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    await Promise.race([download.ended, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+/** Waits for a member's end; on its cancel it leaves, and the last to leave stops the download. */
+async function waitFor(download: Download, member: Member): Promise<'fetched' | 'shared'> {
+  const { signal } = member.ctx;
+  const leave = (): void => {
+    if (!download.members.delete(member)) return;
+    if (download.members.size === 0) download.stop.abort(signal.reason);
+    const gone = download.members.size === 0 ? download.ended : Promise.resolve();
+    gone.then(() => member.ending.reject(signal.reason));
+  };
+  signal.addEventListener('abort', leave, { once: true });
+  try {
+    if (signal.aborted) leave();
+    return await member.ending.promise;
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
+}
+
+/** Fails the members that would ask where it failed; true when somebody is left to try elsewhere. */
+function failThoseAt(download: Download, origin: string, error: SdmeError): boolean {
+  for (const member of [...download.members]) {
+    if (member.wish.origin !== origin) continue;
+    download.members.delete(member);
+    member.ending.reject(error);
+  }
+  return download.members.size > 0;
+}
+
+/** Runs a download until it is in the store or nobody is left; tells every member. */
+async function work(download: Download, options: DownloadOptions, forget: () => void): Promise<void> {
+  let unfinished: UnfinishedBlob | undefined;
+  try {
+    unfinished = await options.store.begin(download.wanted, download.stop.signal);
+    await fetchForMembers(download, unfinished, options);
+    await unfinished.commit();
+    unfinished = undefined;
+    forget();
+    const owner = ownerOf(download);
+    for (const member of download.members) {
+      member.wish.item.set(download.wanted.size, download.wanted.size);
+      member.wish.item.end(member === owner ? 'done' : 'shared');
+      member.ending.resolve(member === owner ? 'fetched' : 'shared');
+    }
+  } catch (thrown) {
+    const error = toSdmeError(thrown);
+    forget();
+    await (error.code === 'oci.digest-mismatch' ? unfinished?.remove() : unfinished?.keep())?.catch(() => {
+      // The first error is the one that says what went wrong; a file left behind is found by the next clean-up.
+    });
+    for (const member of download.members) member.ending.reject(error);
+  } finally {
+    download.members.clear();
+  }
+}
+
+async function fetchForMembers(
+  download: Download,
+  unfinished: UnfinishedBlob,
+  options: DownloadOptions,
+): Promise<void> {
+  const { wanted, stop } = download;
+  const { writer } = unfinished;
+  const show = (length: number): void => {
+    // A restart is not shown: counts only grow.
+    download.length = Math.max(download.length, length);
+    for (const { wish } of download.members) wish.item.set(download.length, wanted.size);
+  };
+  show(writer.length());
+  while (true) {
+    let asking = ownerOf(download);
+    try {
+      await fetchBlob({
+        wanted,
+        writer,
+        signal: stop.signal,
+        silenceMs: options.silenceMs,
+        retry: options.retry,
+        onLength: show,
+        open: () => {
+          asking = ownerOf(download) ?? asking;
+          if (asking === undefined) throw new Error('a download without members');
+          return asking.wish.open;
+        },
+        onRetry: (error, waitMs) => {
+          for (const { ctx } of download.members) {
+            ctx.log.warn(`download of ${shortDigest(wanted.digest)} broke off; trying again`, {
+              error: error.message,
+              waitMs,
+            });
+          }
+        },
+      });
+      return;
+    } catch (thrown) {
+      const error = toSdmeError(thrown);
+      const elsewhere = error.code.startsWith('oci.') && asking !== undefined;
+      if (stop.signal.aborted || !elsewhere || asking === undefined) throw error;
+      if (!failThoseAt(download, asking.wish.origin, error)) throw error;
+      await writer.restart();
+    }
+  }
+}

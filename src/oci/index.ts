@@ -1,0 +1,10 @@
+export { type CacheListing, type Cleaned, readCache } from './blobs/blob-store.ts';
+export { shortDigest } from './digest-check.ts';
+export type { ImageConfig } from './image-config.ts';
+export { type Images, type ImagesOptions, openImages } from './images.ts';
+export { hostPlatform, type Platform, parsePlatform } from './platforms.ts';
+export { formatReference, parseReference, type Reference } from './references.ts';
+export type { ImageSource, LayerDescriptor, LocalBlob, ResolvedImage } from './sources/image-source.ts';
+export { layersInOrder, type ReadyLayer } from './sources/layers-in-order.ts';
+export { type ImagePlan, planImage } from './sources/plan.ts';
+export type { SourceOptions } from './sources/room.ts';

@@ -1,0 +1,75 @@
+import type { Context } from '../../base/context.ts';
+import type { ImageSource, LayerDescriptor, LocalBlob, ResolvedImage } from './image-source.ts';
+
+/** A layer and its bytes. Whoever takes it disposes the blob. */
+export interface ReadyLayer {
+  readonly layer: LayerDescriptor;
+  readonly blob: LocalBlob;
+}
+
+/**
+ * Fetches an image's layers, `parallel` at once, and gives them in the image's order as soon as each is here, so that
+ * the first is unpacked while later ones are still coming. When the caller stops early or a layer fails, what still runs
+ * is ended and waited for, and blobs nobody took are let go.
+ */
+export async function* layersInOrder(
+  ctx: Context,
+  source: ImageSource,
+  image: ResolvedImage,
+  parallel: number,
+): AsyncGenerator<ReadyLayer, void, undefined> {
+  const stop = new AbortController();
+  const inner: Context = {
+    jobId: ctx.jobId,
+    log: ctx.log,
+    progress: ctx.progress,
+    signal: AbortSignal.any([ctx.signal, stop.signal]),
+    withSlot: (resource, work) => ctx.withSlot(resource, work),
+  };
+  const waiting = image.layers.map((layer) => ({ layer, blob: Promise.withResolvers<LocalBlob>() }));
+  // Each is looked at in its turn; until then its failure must not count as unhandled.
+  for (const { blob } of waiting) blob.promise.catch(() => {});
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < waiting.length) {
+      const slot = waiting[next];
+      next += 1;
+      if (slot === undefined) return;
+      try {
+        inner.signal.throwIfAborted();
+        slot.blob.resolve(await source.blob(inner, slot.layer));
+      } catch (error) {
+        slot.blob.reject(error);
+        stop.abort(error);
+      }
+    }
+  };
+  const workers = Array.from({ length: Math.min(parallel, waiting.length) }, worker);
+  let taken = 0;
+  try {
+    for (const { layer, blob } of waiting) {
+      const ready = await firstOf(blob.promise, stop.signal);
+      taken += 1;
+      yield { layer, blob: ready };
+    }
+  } finally {
+    stop.abort(ctx.signal.reason ?? new Error('no further layer is wanted'));
+    await Promise.all(workers);
+    const left = await Promise.allSettled(waiting.slice(taken).map(({ blob }) => blob.promise));
+    for (const result of left) if (result.status === 'fulfilled') await result.value[Symbol.asyncDispose]();
+  }
+}
+
+/** The blob, or the failure of whichever layer fails first. */
+async function firstOf(blob: Promise<LocalBlob>, stop: AbortSignal): Promise<LocalBlob> {
+  const failed = Promise.withResolvers<never>();
+  const fail = (): void => failed.reject(stop.reason);
+  if (stop.aborted) fail();
+  stop.addEventListener('abort', fail, { once: true });
+  try {
+    return await Promise.race([blob, failed.promise]);
+  } finally {
+    stop.removeEventListener('abort', fail);
+    failed.promise.catch(() => {});
+  }
+}
