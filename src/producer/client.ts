@@ -47,13 +47,19 @@ export interface BatchClient {
   /**
    * Validates every item, then submits all. The id is derived from the items and `key`, so that running it
    * again adds nothing twice and completes what an interrupted call left out. At most 10,000 items.
+   * @throws SdmeError `input.invalid` naming every faulty item, before anything is submitted;
+   * `job.idempotency-mismatch` when the key belongs to other items; `queue.unavailable`
    */
   submit(
     items: readonly BatchItem[],
-    options?: { readonly key?: string },
+    options?: { readonly key?: string; readonly host?: string },
   ): Promise<{ id: string; existing: boolean }>;
+  /** @throws SdmeError `not-found` */
   status(id: string): Promise<BatchStatus>;
-  /** The status whenever it changed, at most twice a second; ends after the one in which all jobs have ended. */
+  /**
+   * The status whenever it changed, at most twice a second; ends after the one in which all jobs have ended.
+   * @throws SdmeError `not-found`; `state.conflict` when the submit broke off and nobody completes it
+   */
   watch(id: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<BatchStatus>;
   /** The status once all jobs have ended. */
   wait(id: string, options?: { readonly signal?: AbortSignal }): Promise<BatchStatus>;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { SdmeError } from '../base/errors.ts';
 import {
   type Contract,
@@ -8,7 +8,7 @@ import {
   type JobKind,
   type ResultOf,
 } from '../contracts/index.ts';
-import { type JobRequest, newJobBody, sealEnvelope } from '../queue/envelope.ts';
+import { type JobRequest, jobBody, newJobBody, sealEnvelope } from '../queue/envelope.ts';
 import type { NewJob } from '../queue/submission.ts';
 
 /** The contracts by kind, with the kind's own types kept for a kind known only as a type parameter. */
@@ -36,6 +36,11 @@ export function prepareJob<Kind extends JobKind>(
   }
   const { replaces, ...rest } = request;
   const body = newJobBody(contract, parsed.data, rest);
+  // What a worker would refuse as no job of ours is refused here, with the caller's own words.
+  const checked = jobBody.safeParse(body);
+  if (!checked.success) {
+    throw new SdmeError('input.invalid', `the ${kind} job cannot be submitted: ${onOneLine(checked.error)}`);
+  }
   sealEnvelope(body);
   return {
     body,
@@ -50,20 +55,6 @@ export function parseResult<Kind extends JobKind>(kind: Kind, result: unknown): 
   const parsed = byKind[kind].result.safeParse(result);
   if (parsed.success) return parsed.data;
   throw new SdmeError('internal', `the result of a ${kind} job is not valid: ${onOneLine(parsed.error)}`);
-}
-
-const milliseconds = z.number().int().positive();
-const limitsSchema = z.strictObject({
-  queueMs: milliseconds.optional(),
-  runMs: milliseconds.optional(),
-  noProgressMs: milliseconds.optional(),
-});
-
-/** Limits that a caller asks for. @throws SdmeError `input.invalid` */
-export function parseLimits(limits: unknown): z.output<typeof limitsSchema> {
-  const parsed = limitsSchema.safeParse(limits);
-  if (parsed.success) return parsed.data;
-  throw new SdmeError('input.invalid', `the limits are not valid: ${onOneLine(parsed.error)}`);
 }
 
 function onOneLine(error: z.ZodError): string {

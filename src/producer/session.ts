@@ -42,10 +42,31 @@ export interface Session {
 /** Pause between two tries while the queue is away. */
 const retryMs = 250;
 
+/** Pause before a connection that broke is taken for more than a restart of the server, in milliseconds. */
+const mendMs = 1_000;
+
 export function openSession(target: QueueTarget, keeper: LocalKeeper, patience: Patience): Session {
   let opening: Promise<OpenQueue> | undefined;
+  let waiters = 0;
+  let mending: NodeJS.Timeout | undefined;
+
+  /** A local queue that is gone for good is started again, while the commands of those who wait are kept back. */
+  const mend = async (): Promise<void> => {
+    const queue = await opening;
+    if (waiters > 0 && queue?.connection.commands.status !== 'ready') await keeper.ensureAgain(Date.now());
+  };
+  const onError = (): void => {
+    mending ??= setTimeout(() => {
+      // Who waits meets the same error when it tries itself.
+      void mend()
+        .catch(() => {})
+        .finally(() => {
+          mending = undefined;
+        });
+    }, mendMs).unref();
+  };
   const open = (): Promise<OpenQueue> => {
-    opening ??= openQueue(target, patience.commandMs).catch((error: unknown) => {
+    opening ??= openQueue(target, patience.commandMs, onError).catch((error: unknown) => {
       opening = undefined;
       throw error;
     });
@@ -60,17 +81,22 @@ export function openSession(target: QueueTarget, keeper: LocalKeeper, patience: 
   };
   const patiently = async <T>(signal: AbortSignal, work: (queue: OpenQueue) => Promise<T>): Promise<T> => {
     const since = Date.now();
-    for (;;) {
-      signal.throwIfAborted();
-      try {
-        // Not held: a job that is waited for keeps the queue alive by itself.
-        return await abortable(signal, async () => work(await open()));
-      } catch (thrown) {
+    waiters += 1;
+    try {
+      for (;;) {
         signal.throwIfAborted();
-        const error = toQueueError(thrown, target);
-        if (error.code !== 'queue.unavailable' || Date.now() - since > patience.outageMs) throw error;
-        await reviveOrWait(keeper, since, signal);
+        try {
+          // Held only while it is opened: a job that is waited for keeps the queue alive by itself.
+          return await abortable(signal, async () => work(await (opening ?? keeper.hold(open))));
+        } catch (thrown) {
+          signal.throwIfAborted();
+          const error = toQueueError(thrown, target);
+          if (error.code !== 'queue.unavailable' || Date.now() - since > patience.outageMs) throw error;
+          await reviveOrWait(keeper, since, signal);
+        }
       }
+    } finally {
+      waiters -= 1;
     }
   };
   return {
@@ -78,6 +104,7 @@ export function openSession(target: QueueTarget, keeper: LocalKeeper, patience: 
     patiently,
     ensureAgain: (since, signal) => keeper.ensureAgain(since, signal),
     close: async () => {
+      clearTimeout(mending);
       const queue = await opening?.catch(() => undefined);
       opening = undefined;
       await queue?.submitter.close();
@@ -87,8 +114,8 @@ export function openSession(target: QueueTarget, keeper: LocalKeeper, patience: 
   };
 }
 
-async function openQueue(target: QueueTarget, commandMs: number): Promise<OpenQueue> {
-  const connection = await connectQueue(target, { name: 'sdme-producer', patienceMs: commandMs });
+async function openQueue(target: QueueTarget, commandMs: number, onError: () => void): Promise<OpenQueue> {
+  const connection = await connectQueue(target, { name: 'sdme-producer', patienceMs: commandMs, onError });
   return {
     connection,
     records: openRecords(connection),

@@ -18,10 +18,14 @@ export function toQueueError(thrown: unknown, target: QueueTarget): SdmeError {
     const message = `the queue at ${describeTarget(target)} is full; raise its maxmemory or remove old jobs`;
     return new SdmeError('queue.unavailable', message, { cause: thrown });
   }
-  if (/^(LOADING|MASTERDOWN|READONLY|CLUSTERDOWN|TRYAGAIN) /.test(thrown.message)) {
-    return new SdmeError('queue.unavailable', `the queue at ${describeTarget(target)} is not ready`, {
-      cause: thrown,
-    });
+  if (/^(LOADING|MISCONF|MASTERDOWN|READONLY|CLUSTERDOWN|TRYAGAIN|NOREPLICAS) /.test(thrown.message)) {
+    return new SdmeError(
+      'queue.unavailable',
+      `the queue at ${describeTarget(target)} cannot take it now: ${thrown.message}`,
+      {
+        cause: thrown,
+      },
+    );
   }
   return toSdmeError(thrown);
 }

@@ -1,0 +1,97 @@
+import { SdmeError } from '../base/errors.ts';
+import { type BatchStatus, isEndState, isJobKind } from '../contracts/index.ts';
+import type { BatchMember } from '../queue/batches.ts';
+import { parseState } from '../queue/states.ts';
+import type { NewJob } from '../queue/submission.ts';
+import type { BatchPlan } from './batch-plan.ts';
+import { lookAtBatch } from './batch-status.ts';
+import { prepareJob } from './requests.ts';
+import type { OpenQueue } from './session.ts';
+
+/** Jobs read or asked at once; bounds what lies in memory for a large batch. */
+const chunk = 500;
+
+/**
+ * Submits what the batch does not hold yet. An interrupted call is completed, a repeated one adds nothing; two
+ * at once share the work, as each index takes one job only.
+ * @throws SdmeError `job.idempotency-mismatch` when the key belongs to other items
+ */
+export async function submitBatch(
+  queue: OpenQueue,
+  plan: BatchPlan,
+): Promise<{ id: string; existing: boolean }> {
+  const { id, host, submittedAt, items, jobs } = plan;
+  const wanted = { id, host, submittedAt, total: jobs.length, items };
+  const { head, existing } = await queue.batches.create(wanted);
+  if (head.items !== items) {
+    throw new SdmeError(
+      'job.idempotency-mismatch',
+      `this key belongs to batch ${id}, which has other items; use another key`,
+      { facts: { batch: id } },
+    );
+  }
+  await queue.submitter.submit(await missingJobs(queue, plan));
+  return { id, existing };
+}
+
+/** Jobs of the plan that the batch never had. Those it had and retention took are not run again. */
+async function missingJobs(queue: OpenQueue, plan: BatchPlan): Promise<readonly NewJob[]> {
+  const { states } = await queue.batches.counts(plan.id);
+  const submitted = Object.values(states).reduce((sum, count) => sum + count, 0);
+  if (submitted >= plan.jobs.length) return [];
+  const present = new Set((await queue.batches.members(plan.id)).map(({ index }) => index));
+  return plan.jobs.filter((_job, index) => !present.has(index));
+}
+
+/** Asks all jobs that have not ended to end; the status right afterwards. @throws SdmeError `not-found` */
+export async function cancelBatch(queue: OpenQueue, id: string): Promise<BatchStatus> {
+  const members = await queue.batches.members(id);
+  for (const part of chunks(members)) {
+    const states = await queue.batches.states(part.map(({ job }) => job));
+    const live = part.filter((_member, i) => {
+      const state = parseState(states[i] ?? '');
+      return state !== undefined && !isEndState(state);
+    });
+    await Promise.all(live.map(({ job }) => queue.submitter.cancel(job)));
+  }
+  return (await lookAtBatch(queue, id, new Map())).status;
+}
+
+/**
+ * Submits the input of every failed job again, each in the place of the old one, so that the counts stay those
+ * of the batch's items. Returns how many. @throws SdmeError `not-found`
+ */
+export async function retryFailed(queue: OpenQueue, id: string): Promise<number> {
+  const head = await queue.batches.head(id);
+  if (head === undefined) throw new SdmeError('not-found', `batch not found: ${id}`, { facts: { id } });
+  let count = 0;
+  for (const part of chunks(await queue.batches.failed(id))) {
+    const jobs = await replacements(queue, id, head.host, part);
+    const answers = await queue.submitter.submit(jobs);
+    count += answers.filter(({ outcome }) => outcome === 'created').length;
+  }
+  return count;
+}
+
+async function replacements(
+  queue: OpenQueue,
+  id: string,
+  host: string,
+  failed: readonly BatchMember[],
+): Promise<NewJob[]> {
+  const records = await queue.records.readMany(failed.map(({ job }) => job));
+  return records.flatMap((record, i) => {
+    const member = failed[i];
+    if (record === undefined || member === undefined || !isJobKind(record.kind)) return [];
+    return prepareJob(record.kind, record.input, {
+      host,
+      batch: { id, index: member.index },
+      retryOf: member.job,
+      replaces: member.job,
+    });
+  });
+}
+
+function* chunks<T>(all: readonly T[]): Generator<readonly T[]> {
+  for (let at = 0; at < all.length; at += chunk) yield all.slice(at, at + chunk);
+}

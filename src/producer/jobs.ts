@@ -1,0 +1,81 @@
+import { fromErrorRecord, SdmeError } from '../base/errors.ts';
+import { type InputOf, isEndState, type JobKind, type JobRecord, type ResultOf } from '../contracts/index.ts';
+import type { NewJob } from '../queue/submission.ts';
+import type { SubmitOptions, Submitted } from './client.ts';
+import { parseKind, parseResult, prepareJob } from './requests.ts';
+import type { OpenQueue, Session } from './session.ts';
+import { readJob } from './waiting.ts';
+
+/** Checks and submits one job. */
+export async function submitJob<Kind extends JobKind>(
+  session: Session,
+  host: string,
+  kind: Kind,
+  input: InputOf<Kind>,
+  options: SubmitOptions,
+): Promise<Submitted> {
+  const job = prepareJob(kind, input, {
+    host: options.host ?? host,
+    ...(options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey }),
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
+  });
+  return session.use((queue) => submitOne(queue, job));
+}
+
+async function submitOne(queue: OpenQueue, job: NewJob): Promise<Submitted> {
+  const [answer] = await queue.submitter.submit([job]);
+  if (answer === undefined) throw new SdmeError('internal', 'the queue gave no answer to a submit');
+  switch (answer.outcome) {
+    case 'created':
+      return { id: answer.id, existing: false };
+    case 'existing':
+      return { id: answer.id, existing: true };
+    case 'mismatch':
+      throw new SdmeError(
+        'job.idempotency-mismatch',
+        `the idempotency key ${JSON.stringify(job.body.idempotencyKey)} belongs to job ${answer.id}, which has other arguments; use another key`,
+        { facts: { job: answer.id } },
+      );
+    default:
+      return answer satisfies never;
+  }
+}
+
+/** The checked result of an ended job. @throws the job's own error; `input.invalid` for a job of another kind */
+export function jobResult<Kind extends JobKind>(kind: Kind, record: JobRecord): ResultOf<Kind> {
+  if (record.kind !== kind) {
+    throw new SdmeError('input.invalid', `job ${record.id} is a ${record.kind} job, not ${kind}`);
+  }
+  if (record.state === 'succeeded') return parseResult(kind, record.result);
+  if (record.error !== undefined) {
+    const { facts, ...error } = record.error;
+    throw fromErrorRecord(facts === undefined ? error : { ...error, facts });
+  }
+  throw new SdmeError('internal', `job ${record.id} is ${record.state} and its record has no error`);
+}
+
+/**
+ * Submits an ended job's input again. A failed or cancelled job of a batch is replaced in it, so that the
+ * batch's counts stay right. @throws SdmeError `job.not-retryable`, `not-found`
+ */
+export async function retryJob(queue: OpenQueue, id: string): Promise<Submitted> {
+  const record = await readJob(queue, id);
+  if (!isEndState(record.state)) {
+    throw new SdmeError(
+      'job.not-retryable',
+      `job ${id} is ${record.state}; it can be run again once it has ended`,
+      {
+        facts: { job: id, state: record.state },
+      },
+    );
+  }
+  const index = record.state === 'succeeded' ? undefined : await queue.batches.indexOf(id);
+  const inBatch =
+    record.batch === undefined || index === undefined
+      ? {}
+      : { batch: { id: record.batch, index }, replaces: id };
+  return submitOne(
+    queue,
+    prepareJob(parseKind(record.kind), record.input, { host: record.host, retryOf: id, ...inBatch }),
+  );
+}
