@@ -1,4 +1,5 @@
 import { SdmeError } from '../base/errors.ts';
+import { showBytes } from '../base/show-bytes.ts';
 
 /** A path or name as the kernel takes it: bytes and a NUL. @throws SdmeError `input.invalid` when it holds a NUL */
 export function cString(text: string | Buffer): Buffer {
@@ -10,19 +11,4 @@ export function cString(text: string | Buffer): Buffer {
   bytes.copy(result);
   result[bytes.length] = 0;
   return result;
-}
-
-/**
- * Bytes of a stranger for a message or log line: printable ASCII stays, the rest is `\xNN`, so that no
- * terminal acts on it; cut after 200 characters.
- */
-export function showBytes(bytes: Uint8Array): string {
-  let text = '';
-  for (const byte of bytes) {
-    if (text.length >= 200) return `${text}…`;
-    if (byte === 0x5c) text += '\\\\';
-    else if (byte >= 0x20 && byte < 0x7f) text += String.fromCharCode(byte);
-    else text += `\\x${byte.toString(16).padStart(2, '0')}`;
-  }
-  return text;
 }

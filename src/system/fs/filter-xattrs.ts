@@ -1,7 +1,8 @@
 import { lstatSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { cString, showBytes } from '../c-string.ts';
+import { showBytes } from '../../base/show-bytes.ts';
+import { cString } from '../c-string.ts';
 import { errnoName, kernelError } from '../failure.ts';
 import { libc } from '../ffi/libc.ts';
 
