@@ -32,8 +32,8 @@ if batch ~= '' then
     local old = call('HMGET', P .. 'job:' .. member, 'state', 'bytesDone', 'bytesTotal')
     if old[1] then
       call('HINCRBY', counts, old[1], -1)
-      call('HINCRBY', counts, 'bytesDone', -(tonumber(old[2]) or 0))
-      call('HINCRBY', counts, 'bytesTotal', -(tonumber(old[3]) or 0))
+      call('HINCRBY', counts, 'bytesDone', string.format('%.0f', 0 - (tonumber(old[2]) or 0)))
+      call('HINCRBY', counts, 'bytesTotal', string.format('%.0f', 0 - (tonumber(old[3]) or 0)))
       call('HDEL', P .. 'job:' .. member, 'batchIndex')
     end
     call('ZREM', P .. 'batch:' .. batch .. ':failed', member)
