@@ -31,7 +31,7 @@ export interface ManifestDocument {
   readonly layers: readonly Descriptor[];
 }
 
-const versioned = z.looseObject({ schemaVersion: z.unknown(), mediaType: z.string().optional() });
+const versioned = z.looseObject({ schemaVersion: z.unknown().optional(), mediaType: z.string().optional() });
 
 const text = z.string().max(255).nullish();
 const indexSchema = z.object({

@@ -37,7 +37,7 @@ const registry = z.looseObject({
   'mirror-by-digest-only': flag,
   mirror: z.array(mirror).default([]),
 });
-const schema = z.looseObject({ registry: z.array(registry).default([]), registries: z.unknown() });
+const schema = z.looseObject({ registry: z.array(registry).default([]), registries: z.unknown().optional() });
 
 function invalid(origin: string, problem: string): SdmeError {
   return new SdmeError('config.invalid', `${origin} ${problem}`);
