@@ -21,7 +21,7 @@ export function classifyImage(config: ClassifiedConfig): ImageClass {
 /** What the person asked for. */
 export interface ImageRequest {
   readonly ociMode: 'auto' | 'base' | 'app';
-  readonly baseFs: string | undefined;
+  readonly baseFs?: string | undefined;
   readonly force: boolean;
 }
 

@@ -9,22 +9,20 @@ export interface DiskSpace {
   readonly inodes: number | undefined;
 }
 
-/** What an import is going to need; both are estimates, see {@link unpackedEstimate}. */
+/** What an import is going to need; both are estimates, see {@link leastUnpackFactor}. */
 export interface DiskNeed {
   readonly bytes: number;
   readonly inodes: number;
 }
 
 /**
- * Unpacked bytes that compressed bytes become at least. Real images unpack to 2 to 3.5 times their compressed
- * size; the factor is at the low end, as the check shall stop what cannot fit and never what may.
+ * What compressed layers unpack to at least: no less than their own size. The check before the start uses this, as
+ * it shall stop what cannot fit and never what may.
  */
-export const unpackFactor = 2;
+export const leastUnpackFactor = 1;
 
-/** What unpacking `compressed` bytes of layers needs at least. */
-export function unpackedEstimate(compressed: number): number {
-  return Math.ceil(compressed * unpackFactor);
-}
+/** What they usually unpack to: real images give 2 to 3.5 times their compressed size. For plans. */
+export const usualUnpackFactor = 2.5;
 
 /** The space of the file system that holds `path`. */
 export async function diskSpace(path: string): Promise<DiskSpace> {

@@ -2,11 +2,18 @@ import { chmod, mkdir, stat } from 'node:fs/promises';
 import { SdmeError } from '../base/errors.ts';
 import type { Layout } from '../base/paths.ts';
 import type { Settings } from '../config/schema.ts';
+import type { Images } from '../oci/index.ts';
 
 /** Where the store lies and what the configuration says: what every verb of this room works on. */
 export interface Store {
   readonly layout: Layout;
   readonly settings: Settings;
+}
+
+/** A store into which images can be imported. */
+export interface ImportStore extends Store {
+  /** The worker's image sources; they share downloads and the blob cache. */
+  readonly images: Images;
 }
 
 /** Makes the directories of the store: the data directory for root only, as trees of strangers lie below it. */

@@ -9,7 +9,8 @@ import { defaultRetry, pause, retryDelay } from '../../oci/http/retry.ts';
 import { type Answer, openTransport, type Transport } from '../../oci/http/transport.ts';
 import { diskError } from '../disk-errors.ts';
 import { planBody } from './answer.ts';
-import { addressRule, nextUrl, redirectLimit, startUrl } from './redirects.ts';
+import { startUrl } from './redirects.ts';
+import { answerFacts, askFor } from './request.ts';
 
 /** What a download needs. */
 export interface DownloadRequest {
@@ -47,32 +48,6 @@ interface Work {
   readonly partial: Partial;
 }
 
-const verifiedTls = { context: undefined, id: '', verify: true } as const;
-
-/** The answer after redirects; its body has not been read. */
-async function answerOf({ ctx, url: start, transport, partial }: Work): Promise<Answer> {
-  const { validator } = partial;
-  if (validator === undefined) partial.have = 0;
-  const headers =
-    validator === undefined || partial.have === 0
-      ? undefined
-      : { range: `bytes=${partial.have}-`, 'if-range': validator };
-  let url = start;
-  for (let hop = 0; hop <= redirectLimit; hop += 1) {
-    const answer = await transport.exchange({
-      url,
-      ...(headers === undefined ? {} : { headers }),
-      tls: verifiedTls,
-      addresses: addressRule(start, url),
-      signal: ctx.signal,
-    });
-    if (answer.status < 300 || answer.status > 399) return answer;
-    answer.body.destroy();
-    url = nextUrl(url, answer.headers.location);
-  }
-  throw new SdmeError('oci.protocol', `${start.host} redirects more than ${redirectLimit} times`);
-}
-
 function tooLarge(url: URL, limit: number): SdmeError {
   return new SdmeError(
     'oci.limit',
@@ -84,6 +59,14 @@ function tooLarge(url: URL, limit: number): SdmeError {
 function validatorOf(answer: Answer): string | undefined {
   const { etag } = answer.headers;
   return etag?.startsWith('"') ? etag : answer.headers['last-modified'];
+}
+
+/** Asks for what is missing, on condition that it is of the same file. */
+function resumeHeaders(partial: Partial): Record<string, string> {
+  const { validator } = partial;
+  if (validator === undefined) partial.have = 0;
+  if (validator === undefined || partial.have === 0) return {};
+  return { range: `bytes=${partial.have}-`, 'if-range': validator };
 }
 
 /** Writes a body from `partial.have` on. @throws SdmeError `oci.network` when it broke off or fell silent */
@@ -118,21 +101,14 @@ async function writeBody(
 async function fetchPart(work: Work): Promise<void> {
   const { url, handle, partial, wanted } = work;
   const limit = wanted.settings.max_download_size;
-  const answer = await answerOf(work);
-  const { headers, status } = answer;
+  const answer = await askFor(work.transport, url, resumeHeaders(partial), work.ctx.signal);
   try {
-    const facts = {
-      status,
-      contentLength: headers['content-length'],
-      contentRange: headers['content-range'],
-      retryAfter: headers['retry-after'],
-    };
-    const plan = planBody(url.href, facts, partial.have, Date.now());
+    const plan = planBody(url.href, answerFacts(answer), partial.have, Date.now());
     if (plan.total !== undefined && plan.total > limit) throw tooLarge(url, limit);
     if (plan.from === 0) await handle.truncate(0);
     partial.have = plan.from;
     partial.validator = validatorOf(answer);
-    partial.contentType = headers['content-type'] ?? '';
+    partial.contentType = answer.headers['content-type'] ?? '';
     wanted.item.set(partial.have, plan.total);
     await writeBody(work, answer, plan.total);
     if (plan.total !== undefined && partial.have !== plan.total) {

@@ -1,0 +1,183 @@
+import { chmod } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Context } from '../../base/context.ts';
+import { SdmeError } from '../../base/errors.ts';
+import type { FsImportInput, FsImportResult } from '../../contracts/fs-import.ts';
+import { makeStaging, type Staging } from '../../system/fs/staging.ts';
+import { checkImageRequest } from '../classify.ts';
+import { type DetectedSource, detectByText, detectPath } from '../detect.ts';
+import { diskError } from '../disk-errors.ts';
+import { downloadFile } from '../download/file.ts';
+import { clearStale } from '../gc.ts';
+import { environmentFile, rootfsMeta } from '../image-meta.ts';
+import { familyOfTree, missingParts } from '../inspect.ts';
+import { prepareTree } from '../prepare/prepare.ts';
+import { factsOf } from '../source-facts.ts';
+import { type ImportStore, makeStore, rootfsExists } from '../store.ts';
+import { checkUnused } from '../usage.ts';
+import { fillFromArchive } from './fill-archive.ts';
+import { fillFromDirectory } from './fill-directory.ts';
+import { fillFromSource } from './fill-image.ts';
+import { fillFromTarball } from './fill-tarball.ts';
+import type { Filled } from './filled.ts';
+import { committedResult, type ImportRecords, writeRecords } from './records.ts';
+
+/** One import under way. */
+export interface ImportWork {
+  readonly ctx: Context;
+  readonly store: ImportStore;
+  readonly input: FsImportInput;
+  /** The tree to fill; in its staging directory until the commit. */
+  readonly tree: string;
+  /** Directory for files that are needed only while the import runs. */
+  readonly scratch: () => Promise<string>;
+}
+
+/** Refuses what cannot succeed before anything is fetched. */
+async function checkTarget({ layout }: ImportStore, input: FsImportInput): Promise<void> {
+  const { name, force, baseFs } = input;
+  if (await rootfsExists(layout, name)) {
+    if (!force) {
+      throw new SdmeError(
+        'exists',
+        `fs already exists: ${name}; use --force to replace it or --name <name> to import separately`,
+        { facts: { name } },
+      );
+    }
+    await checkUnused(layout, name);
+  }
+  if (baseFs !== undefined && !(await rootfsExists(layout, baseFs))) {
+    throw new SdmeError('not-found', `base rootfs not found: ${baseFs}`);
+  }
+}
+
+/** What the source is; a URL is downloaded first, and what came is looked at. */
+async function detect(work: ImportWork): Promise<Exclude<DetectedSource, { kind: 'url' }>> {
+  const { ctx, store, input } = work;
+  ctx.progress.step('resolve');
+  const detected =
+    detectByText(input.source) ?? detectPath(input.source, await factsOf(input.source, ctx.signal));
+  if (detected.kind !== 'url') return detected;
+  ctx.progress.step('download');
+  const file = join(await work.scratch(), 'download');
+  const item = ctx.progress.item('download', { label: detected.url, unit: 'bytes' });
+  const { contentType, size } = await downloadFile(ctx, {
+    url: detected.url,
+    file,
+    settings: store.settings,
+    item,
+  });
+  ctx.log.info(`downloaded ${detected.url}`, { bytes: size, type: contentType });
+  const found = detectPath(file, await factsOf(file, ctx.signal));
+  if (found.kind === 'url') throw new SdmeError('internal', 'a file was detected as a URL');
+  return found;
+}
+
+async function fill(work: ImportWork): Promise<Filled> {
+  const source = await detect(work);
+  const { ctx, store, tree } = work;
+  switch (source.kind) {
+    case 'directory':
+      return fillFromDirectory(ctx, store, source.path, tree);
+    case 'tarball':
+      return fillFromTarball(work, source);
+    case 'archive':
+      return fillFromArchive(work, source);
+    case 'layout':
+    case 'registry':
+      return fillFromSource(work, source);
+  }
+}
+
+/** Applications that are taken as they are get no packages; what they lack is said. */
+function warnRawApplication({ ctx, tree }: ImportWork): void {
+  const missing = missingParts(tree);
+  if (missing.length > 0)
+    ctx.log.warn(`${missing.join(' and ')} not found in rootfs; going on because of -f`);
+}
+
+function recordsOf({ ctx, tree }: ImportWork, filled: Filled): ImportRecords {
+  const family = familyOfTree(tree);
+  if (filled.image === undefined) return { meta: rootfsMeta(family), environment: undefined };
+  const { text, refused } = environmentFile(filled.image.config.env);
+  for (const name of refused) ctx.log.warn(`the image's variable ${JSON.stringify(name)} cannot be kept`);
+  return { meta: rootfsMeta(family, filled.image.config), environment: text };
+}
+
+function resultOf({ store, input }: ImportWork, filled: Filled): FsImportResult {
+  const { image, ...counts } = filled;
+  const path = store.layout.rootfsDir(input.name);
+  if (image === undefined) return { name: input.name, path, ...counts };
+  const { reference, manifestDigest } = image;
+  return {
+    name: input.name,
+    path,
+    ...counts,
+    image: image.class,
+    manifestDigest,
+    ...(filled.kind === 'registry' ? { reference } : {}),
+  };
+}
+
+async function fillAndCommit(work: ImportWork, staging: Staging): Promise<FsImportResult> {
+  const { ctx, store, input, tree } = work;
+  const filled = await fill(work);
+  ctx.progress.step('prepare');
+  const raw = filled.image?.class === 'app' && input.ociMode !== 'base';
+  if (raw) warnRawApplication(work);
+  else await ctx.withSlot('disk', () => prepareTree(ctx, store, tree, input));
+  ctx.progress.step('commit');
+  ctx.signal.throwIfAborted();
+  const result = resultOf(work, filled);
+  // Again: a container may have been made of the old rootfs since the import began.
+  if (input.force) await checkUnused(store.layout, input.name);
+  await writeRecords(store.layout, tree, ctx.jobId, result, recordsOf(work, filled));
+  await staging.commit({ replace: input.force });
+  return result;
+}
+
+/**
+ * Imports a source as the rootfs `input.name`: detects what it is, downloads, unpacks or copies it into a staging
+ * directory, prepares it for booting, and renames it into its place. However it ends, the store holds the old
+ * rootfs or the new one whole, and nothing else; run again by the same job it converges on the same end. The caller
+ * holds the lock of the name.
+ *
+ * @throws SdmeError with every code of import: `exists`, `in-use`, `not-found`, `source.unsupported`, `oci.*`,
+ * `unpack.*`, `disk.full`, `rootfs.incomplete`, `process.failed`, `input.invalid`; the signal's reason
+ */
+export async function importRootfs(
+  ctx: Context,
+  store: ImportStore,
+  input: FsImportInput,
+): Promise<FsImportResult> {
+  const { layout } = store;
+  checkImageRequest(input);
+  await makeStore(store);
+  await clearStale(ctx, store, input.name);
+  const done = await committedResult(layout, input.name, ctx.jobId);
+  if (done !== undefined) return done;
+  await checkTarget(store, input);
+  const place = layout.rootfsDir(input.name);
+  await using cleanup = new AsyncDisposableStack();
+  const staging = cleanup.use(await makeStaging(place, 'import'));
+  // Closed to others by the data directory; a tree that says nothing about its root gets what a root has.
+  await chmod(staging.path, 0o755);
+  let scratch: Promise<string> | undefined;
+  const makeScratch = async (): Promise<string> => cleanup.use(await makeStaging(place, 'download')).path;
+  const work: ImportWork = {
+    ctx,
+    store,
+    input,
+    tree: staging.path,
+    scratch: () => {
+      scratch ??= makeScratch();
+      return scratch;
+    },
+  };
+  try {
+    return await fillAndCommit(work, staging);
+  } catch (error) {
+    ctx.signal.throwIfAborted();
+    throw diskError(error, layout.fsDir);
+  }
+}
