@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type * as Koffi from 'koffi';
+import { onFirstCall } from './on-first-call.ts';
 
 /**
  * The C library's functions that Node lacks, as the kernel's manual has them (section 2, same names). Mechanical:
@@ -89,14 +90,6 @@ function declare(koffi: typeof Koffi): Libc {
     sendmsg: c.func('sendmsg', 'long', ['int', 'void*', 'int']),
     recvmsg: c.func('recvmsg', 'long', ['int', 'void*', 'int']),
     address: (buffer) => koffi.address(buffer),
-  };
-}
-
-function onFirstCall<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
   };
 }
 
