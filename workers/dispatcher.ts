@@ -1,0 +1,163 @@
+import type { Logger } from 'pino';
+import { SdmeError, toErrorRecord, toSdmeError } from '../src/base/errors.ts';
+import { newUlid } from '../src/base/ulid.ts';
+import type { QueueName } from '../src/contracts/index.ts';
+import { type JobBody, openEnvelope } from '../src/queue/envelope.ts';
+import { keptPoison, type QuarantineNote } from '../src/queue/upkeep.ts';
+import { type AttemptParts, cancelledError, runAttempt } from './attempt.ts';
+import type { Kinds } from './kinds.ts';
+import type { Settlement } from './outcome.ts';
+
+/** What BullMQ hands over. Its fields are hints; only the envelope in `data` counts. */
+export interface Delivered {
+  readonly id: string;
+  readonly queue: QueueName;
+  readonly data: unknown;
+}
+
+export interface DispatcherParts extends Omit<AttemptParts, 'endings' | 'onError'> {
+  readonly host: string;
+  readonly kinds: Kinds;
+  readonly log: Logger;
+  readonly setAside: (note: QuarantineNote) => Promise<void>;
+  /** Whether a worker has begun the job before. */
+  readonly hasStarted: (id: string) => Promise<boolean>;
+}
+
+/** Takes deliveries and brings each to its settlement. Neither BullMQ nor Redis is known here. */
+export interface Dispatcher {
+  /**
+   * Never rejects because of the job. A job that is running already is joined, not run again: BullMQ hands a job
+   * out a second time when its lock was lost, e.g. while Redis was away, and the work goes on meanwhile.
+   */
+  deliver(job: Delivered): Promise<Settlement>;
+  /** Ids of the jobs in hand. */
+  ids(): string[];
+  has(id: string): boolean;
+  /** Ends a job in hand on request; false when it is not in hand. */
+  cancel(id: string): boolean;
+  /** From now on deliveries are handed back untouched. */
+  stopTaking(): void;
+  /** Aborts all jobs in hand with `job.handed-back`. */
+  handBackAll(): void;
+  /** Resolves when the writes that end jobs have arrived. */
+  written(): Promise<void>;
+}
+
+interface InHand {
+  readonly controller: AbortController;
+  readonly settled: Promise<Settlement>;
+}
+
+/** Makes the dispatcher of one worker. */
+export function makeDispatcher(parts: DispatcherParts): Dispatcher {
+  const inHand = new Map<string, InHand>();
+  const endings = new Set<Promise<unknown>>();
+  const tokenPrefix = newUlid();
+  let deliveries = 0;
+  let taking = true;
+  const onError = (id: string, error: unknown): void => {
+    parts.log.error({ job: id, err: error }, 'a record could not be written');
+  };
+  const attemptParts: AttemptParts = { ...parts, endings, onError };
+
+  const handle = async (job: Delivered, controller: AbortController): Promise<Settlement> => {
+    deliveries += 1;
+    const delivery = { id: job.id, token: `${tokenPrefix}:${deliveries}` };
+    let body: JobBody;
+    try {
+      body = openEnvelope(job.data, { id: job.id, host: parts.host, queue: job.queue });
+    } catch (error) {
+      await setAside(parts, job, toSdmeError(error));
+      return { do: 'drop' };
+    }
+    const kind = parts.kinds.get(body.kind);
+    const problem = kind?.queue === body.queue ? await expiry(parts, body) : unknownKind(body);
+    if (kind === undefined || problem !== undefined) {
+      const error = problem ?? unknownKind(body);
+      const outcome = { state: 'failed', error: toErrorRecord(error) } as const;
+      const moved = await parts.records.finish(delivery, outcome);
+      if (moved.done === 'missing') await setAside(parts, job, error);
+      return { do: 'end', outcome };
+    }
+    const settlement = await runAttempt(attemptParts, { body, kind, delivery, controller });
+    report(parts.log, body, settlement);
+    return settlement;
+  };
+
+  const deliver = (job: Delivered): Promise<Settlement> => {
+    const known = inHand.get(job.id);
+    if (known !== undefined) return known.settled;
+    if (!taking) return Promise.resolve({ do: 'hand-back' });
+    const controller = new AbortController();
+    const settled = handle(job, controller).finally(() => inHand.delete(job.id));
+    inHand.set(job.id, { controller, settled });
+    return settled;
+  };
+
+  return {
+    deliver,
+    ids: () => [...inHand.keys()],
+    has: (id) => inHand.has(id),
+    cancel: (id) => {
+      const job = inHand.get(id);
+      job?.controller.abort(cancelledError());
+      return job !== undefined;
+    },
+    stopTaking: () => {
+      taking = false;
+    },
+    handBackAll: () => {
+      const reason = new SdmeError('job.handed-back', 'the worker stops; the job goes back to the queue');
+      for (const { controller } of inHand.values()) controller.abort(reason);
+    },
+    written: async () => {
+      await Promise.all(endings);
+    },
+  };
+}
+
+async function setAside(parts: DispatcherParts, job: Delivered, error: SdmeError): Promise<void> {
+  const held = (JSON.stringify(job.data) ?? '').slice(0, keptPoison);
+  const { host } = parts;
+  parts.log.warn({ job: job.id, queue: job.queue, why: error.message }, 'set aside');
+  await parts.setAside({ at: Date.now(), host, queue: job.queue, id: job.id, why: error.message, held });
+}
+
+/** The error of a job that waited too long for its first beginning. */
+async function expiry(parts: DispatcherParts, body: JobBody): Promise<SdmeError | undefined> {
+  if (Date.now() <= body.expiresAt || (await parts.hasStarted(body.id))) return undefined;
+  return queueTimeout(body.expiresAt - body.submittedAt);
+}
+
+/** The error of a job that no worker took in time. */
+export function queueTimeout(waitedMs: number): SdmeError {
+  return new SdmeError('job.queue-timeout', `no worker took the job within ${Math.round(waitedMs / 1000)} s`);
+}
+
+function unknownKind(body: JobBody): SdmeError {
+  const message = `this worker knows no ${JSON.stringify(body.kind)} jobs on its ${body.queue} queue`;
+  return new SdmeError('job.kind-unknown', message);
+}
+
+function report(log: Logger, { id, kind }: JobBody, settlement: Settlement): void {
+  switch (settlement.do) {
+    case 'end': {
+      const { outcome } = settlement;
+      if (outcome.state === 'failed') log.warn({ job: id, kind, error: outcome.error }, 'failed');
+      else log.debug({ job: id, kind }, outcome.state);
+      return;
+    }
+    case 'retry':
+      log.info({ job: id, kind, error: toErrorRecord(settlement.error) }, 'tried again later');
+      return;
+    case 'hand-back':
+      log.info({ job: id, kind }, 'handed back');
+      return;
+    case 'drop':
+      log.info({ job: id, kind }, 'dropped: it has ended already, or has no record');
+      return;
+    default:
+      settlement satisfies never;
+  }
+}

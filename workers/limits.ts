@@ -1,0 +1,57 @@
+import { SdmeError } from '../src/base/errors.ts';
+import type { JobLimits } from '../src/contracts/index.ts';
+
+/** Watches one attempt's limits; aborts it when one is broken. */
+export interface LimitWatch extends Disposable {
+  /** The job gave a sign of progress. */
+  sign(): void;
+  /** The job waits for a slot: silence is no fault of its own until the result is disposed of. */
+  excuse(): Disposable;
+}
+
+/** Starts watching run time and silence; `abort` is called at most once for each. */
+export function watchLimits(
+  limits: Pick<JobLimits, 'runMs' | 'noProgressMs'>,
+  abort: (reason: SdmeError) => void,
+): LimitWatch {
+  let lastSign = performance.now();
+  let excused = 0;
+  const run = longTimeout(limits.runMs, () => {
+    abort(new SdmeError('job.run-timeout', `the job ran longer than its limit of ${limits.runMs / 1000} s`));
+  });
+  let silence: NodeJS.Timeout;
+  const look = (): void => {
+    const quiet = excused > 0 ? 0 : performance.now() - lastSign;
+    const left = limits.noProgressMs - quiet;
+    if (left > 0) {
+      silence = longTimeout(Math.ceil(left), look);
+      return;
+    }
+    const seconds = limits.noProgressMs / 1000;
+    abort(new SdmeError('job.no-progress', `the job made no progress for ${seconds} s`));
+  };
+  silence = longTimeout(limits.noProgressMs, look);
+  return {
+    sign: () => {
+      lastSign = performance.now();
+    },
+    excuse: () => {
+      excused += 1;
+      return {
+        [Symbol.dispose]: () => {
+          excused -= 1;
+          lastSign = performance.now();
+        },
+      };
+    },
+    [Symbol.dispose]: () => {
+      clearTimeout(run);
+      clearTimeout(silence);
+    },
+  };
+}
+
+/** setTimeout takes at most 2^31-1 ms; a longer limit is as good as that. */
+function longTimeout(ms: number, then: () => void): NodeJS.Timeout {
+  return setTimeout(then, Math.min(ms, 2 ** 31 - 1));
+}

@@ -1,0 +1,109 @@
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { toErrorRecord, toSdmeError } from '../src/base/errors.ts';
+import { newUlid } from '../src/base/ulid.ts';
+import { envelopeType } from '../src/queue/envelope.ts';
+import type { RecordWriter } from '../src/queue/lifecycle.ts';
+import type { BullQueues } from '../src/queue/submission.ts';
+import {
+  cancelRequested,
+  evictPoison,
+  findExpired,
+  findStrays,
+  hasStarted,
+  storedBody,
+  sweepEnded,
+} from '../src/queue/upkeep.ts';
+import { type Dispatcher, queueTimeout } from './dispatcher.ts';
+import type { Journal } from './journal/journal.ts';
+
+export interface UpkeepParts {
+  readonly host: string;
+  readonly redis: Redis;
+  readonly records: RecordWriter;
+  readonly queues: BullQueues;
+  readonly dispatcher: Dispatcher;
+  readonly journal: Journal;
+  readonly log: Logger;
+  /** Seconds and number, as the settings have them. */
+  readonly retention: { readonly ageSeconds: number; readonly count: number };
+}
+
+/** A record younger than this may still be on its producer's way into the queue. */
+const strayAgeMs = 3_000;
+
+/** What keeps a host's records and queues true; each part may run at any time and be repeated. */
+export interface Upkeep {
+  /** Cancel marks, poison, strays, expired jobs: every few seconds, and at the start. */
+  often(): Promise<void>;
+  /** Retention: every minute. */
+  seldom(): Promise<void>;
+  /** Looks for poison now. */
+  poison(): Promise<void>;
+  /** Looks for cancel marks of the jobs in hand: a nudge may have been missed. */
+  marks(): Promise<void>;
+}
+
+/** Makes the upkeep of one worker. */
+export function makeUpkeep(parts: UpkeepParts): Upkeep {
+  const { redis, host, dispatcher, log } = parts;
+  const marks = async (): Promise<void> => {
+    for (const id of await cancelRequested(redis, dispatcher.ids())) dispatcher.cancel(id);
+  };
+  const poison = async (): Promise<void> => {
+    for (const queue of ['control', 'bulk'] as const) {
+      for (const note of await evictPoison(redis, host, queue, dispatcher.has)) {
+        log.warn({ job: note.id, queue, why: note.why }, 'set aside');
+      }
+    }
+  };
+  return {
+    marks,
+    poison,
+    often: async () => {
+      await marks();
+      await poison();
+      await bringBack(parts);
+      await expire(parts);
+    },
+    seldom: async () => {
+      const now = Date.now();
+      const maxAgeMs = parts.retention.ageSeconds * 1_000;
+      const limits = { maxAgeMs, maxCount: parts.retention.count };
+      const removed = await sweepEnded(redis, host, limits, now);
+      // Jobs may live as long again before they end, so entries are kept for twice the age.
+      const pruned = await parts.journal.prune(now - 2 * maxAgeMs - 24 * 3_600_000);
+      if (removed > 0 || pruned > 0) log.info({ removed, pruned }, 'old records removed');
+    },
+  };
+}
+
+/** Puts jobs into BullMQ that have a record and are not there. */
+async function bringBack({ redis, host, dispatcher, queues, records, log }: UpkeepParts): Promise<void> {
+  for (const id of await findStrays(redis, host, Date.now() - strayAgeMs)) {
+    if (dispatcher.has(id)) continue;
+    try {
+      const stored = await storedBody(redis, id);
+      if (stored === undefined) continue;
+      const { queue, kind } = stored.body;
+      await queues.add([{ host, queue, id, kind, envelope: { t: envelopeType, p: stored.text, s: [] } }]);
+      log.info({ job: id }, 'put into the queue, where it was missing');
+    } catch (thrown) {
+      const error = toSdmeError(thrown);
+      if (error.code !== 'job.envelope-invalid') throw error;
+      await records.finish({ id, token: newUlid() }, { state: 'failed', error: toErrorRecord(error) });
+    }
+  }
+}
+
+/** Fails jobs that no worker took within the time they were allowed to wait. */
+async function expire({ redis, host, dispatcher, records, queues }: UpkeepParts): Promise<void> {
+  for (const id of await findExpired(redis, host, Date.now())) {
+    if (dispatcher.has(id) || (await hasStarted(redis, id))) continue;
+    const stored = await storedBody(redis, id);
+    if (stored === undefined) continue;
+    const error = queueTimeout(stored.body.expiresAt - stored.body.submittedAt);
+    await records.finish({ id, token: newUlid() }, { state: 'failed', error: toErrorRecord(error) });
+    await queues.remove(host, stored.body.queue, id);
+  }
+}

@@ -1,0 +1,154 @@
+import { availableParallelism, totalmem } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { connectQueue, type QueueTarget } from '../src/queue/connections.ts';
+import { openHints } from '../src/queue/hints.ts';
+import { channels } from '../src/queue/keys.ts';
+import { openRecordWriter } from '../src/queue/lifecycle.ts';
+import { openRecords } from '../src/queue/records.ts';
+import { liveStates } from '../src/queue/states.ts';
+import { openBullQueues } from '../src/queue/submission.ts';
+import { hasStarted, setAside } from '../src/queue/upkeep.ts';
+import { type Consumer, startConsumer } from './consumer.ts';
+import { type Dispatcher, makeDispatcher } from './dispatcher.ts';
+import type { Journal } from './journal/journal.ts';
+import type { HostFacts, Kinds } from './kinds.ts';
+import { makeKeyedMutex } from './locks/mutex.ts';
+import { openResourceLocks } from './locks/resource-locks.ts';
+import { makeSlots, slotCounts } from './slots.ts';
+import { repeat } from './timers.ts';
+import { makeUpkeep } from './upkeep.ts';
+
+/** What one worker is made of. */
+export interface WorkerOptions {
+  readonly target: QueueTarget;
+  readonly facts: HostFacts;
+  readonly kinds: Kinds;
+  /** Ended by whoever opened it, after the worker. */
+  readonly journal: Journal;
+  readonly log: Logger;
+  /** Milliseconds between two rounds of upkeep. */
+  readonly upkeepMs?: number;
+  /** Jobs in hand at once by queue; default: see {@link concurrencyFor}. */
+  readonly concurrency?: { readonly control: number; readonly bulk: number };
+}
+
+/** A worker that takes jobs. */
+export interface RunningWorker {
+  /** True when nothing of this host is queued, waiting or running. @throws when the queue cannot be asked */
+  isIdle(): Promise<boolean>;
+  /**
+   * Takes no more jobs, lets those in hand finish for `graceMs`, hands back the rest, and lets go of what has
+   * not ended `limitMs` later. Resolves true when everything has ended.
+   */
+  stop(limits: {
+    readonly graceMs: number;
+    readonly limitMs: number;
+    readonly now?: AbortSignal;
+  }): Promise<boolean>;
+}
+
+/** Four bulk jobs for each slot wait in hand for their slots; control jobs wait for nothing but locks. */
+export function concurrencyFor(slots: Readonly<Record<string, number>>): { control: number; bulk: number } {
+  const all = Object.values(slots).reduce((sum, count) => sum + count, 0);
+  return { control: 64, bulk: Math.min(64, Math.max(8, all * 4)) };
+}
+
+const defaultUpkeepMs = 5_000;
+const retentionMs = 60_000;
+
+/** Connects, clears up after a dead predecessor, and begins to take jobs. @throws SdmeError */
+export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
+  const { facts, log, journal } = options;
+  const { host, layout, settings } = facts;
+  await using starting = new AsyncDisposableStack();
+  const connection = starting.use(
+    await connectQueue(options.target, {
+      name: 'sdme-worker',
+      patienceMs: Number.POSITIVE_INFINITY,
+      onError: (error) => log.debug({ err: error }, 'the queue does not answer'),
+    }),
+  );
+  const giveUp = new AbortController();
+  const redis = connection.commands;
+  const records = openRecordWriter(redis, giveUp.signal);
+  const counts = slotCounts(settings, { cores: availableParallelism(), memoryBytes: totalmem() });
+  const dispatcher = makeDispatcher({
+    host,
+    kinds: options.kinds,
+    records,
+    journal,
+    log,
+    locks: openResourceLocks(layout),
+    slots: { network: makeSlots(counts.network), disk: makeSlots(counts.disk), cpu: makeSlots(counts.cpu) },
+    suspects: makeKeyedMutex(),
+    setAside: (note) => setAside(redis, note),
+    hasStarted: (id) => hasStarted(redis, id),
+  });
+  const queues = openBullQueues(redis);
+  starting.defer(() => queues.close());
+  const retention = { ageSeconds: settings.job_retention_age, count: settings.job_retention_count };
+  const upkeep = makeUpkeep({ host, redis, records, queues, dispatcher, journal, log, retention });
+  const onError = (error: unknown): void => log.warn({ err: error }, 'upkeep failed; it is tried again');
+  const soon = (work: () => Promise<void>) => (): void => {
+    work().catch(onError);
+  };
+  await openHints(connection).listen(channels.cancel(host), (id) => {
+    if (id === undefined) soon(upkeep.marks)();
+    else dispatcher.cancel(id);
+  });
+  starting.use(repeat(upkeep.often, options.upkeepMs ?? defaultUpkeepMs, onError));
+  starting.use(repeat(upkeep.seldom, retentionMs, onError));
+  const concurrency = options.concurrency ?? concurrencyFor(counts);
+  const consumers = (['control', 'bulk'] as const).map((queue) =>
+    startConsumer({
+      host,
+      queue,
+      concurrency: concurrency[queue],
+      commands: redis,
+      dispatcher,
+      log,
+      onTrouble: soon(upkeep.poison),
+    }),
+  );
+  const opened = starting.move();
+  const reader = openRecords(connection);
+  return {
+    isIdle: async () => dispatcher.ids().length === 0 && (await reader.count(host, liveStates)) === 0,
+    stop: async (limits) => {
+      const ended = await stopConsumers(consumers, dispatcher, limits);
+      giveUp.abort();
+      if (!ended) await Promise.all(consumers.map((consumer) => consumer.force()));
+      connection.commands.disconnect();
+      await Promise.race([opened.disposeAsync(), delay(1_000)]);
+      return ended;
+    },
+  };
+}
+
+/** True when all jobs have settled and their ends are written. */
+async function stopConsumers(
+  consumers: readonly Consumer[],
+  dispatcher: Dispatcher,
+  { graceMs, limitMs, now }: { graceMs: number; limitMs: number; now?: AbortSignal },
+): Promise<boolean> {
+  const closed = Promise.all(consumers.map((consumer) => consumer.close()))
+    .then(() => dispatcher.written())
+    .then(() => true);
+  dispatcher.stopTaking();
+  if (await within(closed, graceMs, now)) return true;
+  dispatcher.handBackAll();
+  return within(closed, limitMs, undefined);
+}
+
+/** Whether `done` came within the time, which `hurry` cuts short. */
+async function within(done: Promise<boolean>, ms: number, hurry: AbortSignal | undefined): Promise<boolean> {
+  const timer = new AbortController();
+  const signal = hurry === undefined ? timer.signal : AbortSignal.any([timer.signal, hurry]);
+  const late = delay(ms, false, { signal }).catch(() => false);
+  try {
+    return await Promise.race([done, late]);
+  } finally {
+    timer.abort();
+  }
+}
