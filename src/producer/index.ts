@@ -40,3 +40,4 @@ export type {
 } from '../contracts/index.ts';
 export type { BatchClient, BatchItem, Client, JobFilter, SubmitOptions, Submitted } from './client.ts';
 export { type ClientOptions, createClient } from './create-client.ts';
+export type { LocalPrograms } from './local.ts';

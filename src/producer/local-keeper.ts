@@ -8,9 +8,9 @@ export interface LocalKeeper {
   hold<T>(work: () => Promise<T>): Promise<T>;
   /**
    * For whoever waits: makes sure of queue and worker once more.
-   * @throws SdmeError `worker.unavailable` when they were given up since `since` (epoch milliseconds)
+   * @throws SdmeError `worker.unavailable` when they were given up
    */
-  ensureAgain(since: number, signal?: AbortSignal): Promise<void>;
+  ensureAgain(signal?: AbortSignal): Promise<void>;
   /** Gives up what is held. */
   close(): Promise<void>;
 }
@@ -62,8 +62,8 @@ export function openLocalKeeper(options: LocalOptions): LocalKeeper {
         else if (users === 0) lingering = setTimeout(() => void release(), lingerMs).unref();
       }
     },
-    ensureAgain: async (since, signal) => {
-      const reason = await localFailure(options.settings, since);
+    ensureAgain: async (signal) => {
+      const reason = await localFailure(options.settings);
       if (reason !== undefined) throw new SdmeError('worker.unavailable', reason);
       const lock = await ensureLocal(options, signal);
       await lock.release();

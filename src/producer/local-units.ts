@@ -24,8 +24,17 @@ export async function systemdAnswers(): Promise<boolean> {
 }
 
 /** True while the unit is up. */
-export async function unitActive(name: string): Promise<boolean> {
-  const { code } = await run('systemctl', ['is-active', '--quiet', name], {
+export function unitActive(name: string): Promise<boolean> {
+  return asks('is-active', name);
+}
+
+/** True when systemd has given the unit up, e.g. at its start limit. */
+export function unitFailed(name: string): Promise<boolean> {
+  return asks('is-failed', name);
+}
+
+async function asks(question: 'is-active' | 'is-failed', name: string): Promise<boolean> {
+  const { code } = await run('systemctl', [question, '--quiet', name], {
     timeoutMs: systemctlLimitMs,
     accept: [0, 1, 2, 3, 4],
   });

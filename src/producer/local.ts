@@ -4,13 +4,13 @@ import type { Layout } from '../base/paths.ts';
 import { layoutFor } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
 import { findServerProgram, prepareEmbeddedDirectories } from '../queue/embedded.ts';
-import { embeddedFiles, readFailure } from '../queue/embedded-files.ts';
+import { clearFailure, embeddedFiles, readFailure } from '../queue/embedded-files.ts';
 import { probeEmbedded, waitEmbedded } from '../queue/embedded-probe.ts';
 import { embeddedUnitNames, embeddedUnits } from '../queue/embedded-units.ts';
 import { type HeldLock, takeFlock } from '../system/exec/flock.ts';
 import { localEnvironment } from './local-environment.ts';
 import { startSupervisor } from './local-processes.ts';
-import { startUnits, systemdAnswers, systemdRuns, unitActive } from './local-units.ts';
+import { startUnits, systemdAnswers, systemdRuns, unitActive, unitFailed } from './local-units.ts';
 
 /** The programs of the local queue, by path: this room does not import what runs as another process. */
 export interface LocalPrograms {
@@ -65,7 +65,7 @@ export async function ensureLocal(options: LocalOptions, signal?: AbortSignal): 
 async function start(layout: Layout, options: LocalOptions, signal: AbortSignal | undefined): Promise<void> {
   const units = await systemdRuns();
   if (await isUp(layout, units)) return;
-  const since = Date.now();
+  await clearFailure(layout);
   const environment = localEnvironment(options.settings, options.configFile, options.environment);
   if (units && (await systemdAnswers())) {
     await startUnits(
@@ -84,7 +84,7 @@ async function start(layout: Layout, options: LocalOptions, signal: AbortSignal 
   try {
     await waitEmbedded(layout.queueSocket, { timeoutMs: startLimitMs, ...(signal && { signal }) });
   } catch (error) {
-    const reason = await readFailure(layout, since);
+    const reason = await readFailure(layout);
     if (reason === undefined) throw error;
     throw new SdmeError('queue.unavailable', reason, { cause: error });
   }
@@ -100,9 +100,13 @@ async function isUp(layout: Layout, units: boolean): Promise<boolean> {
 }
 
 /**
- * Why the local worker does not run although it was asked for at or after `since`, or undefined.
- * Who waits for a job asks this before starting everything again.
+ * Why the local worker does not run although it was asked for, or undefined. Who waits for a job asks this
+ * before starting everything again; a new request clears it.
  */
-export function localFailure(settings: Settings, since: number): Promise<string | undefined> {
-  return readFailure(layoutFor(settings), since);
+export async function localFailure(settings: Settings): Promise<string | undefined> {
+  const layout = layoutFor(settings);
+  const reason = await readFailure(layout);
+  if (reason !== undefined || !(await systemdRuns())) return reason;
+  const { worker } = embeddedUnitNames(layout);
+  return (await unitFailed(worker)) ? `the worker does not start; see journalctl -u ${worker}` : undefined;
 }

@@ -35,7 +35,7 @@ export interface Session {
    */
   patiently<T>(signal: AbortSignal, work: (queue: OpenQueue) => Promise<T>): Promise<T>;
   /** Makes sure that the worker is there; called now and then by those who wait long without any sign. */
-  ensureAgain(since: number, signal: AbortSignal): Promise<void>;
+  ensureAgain(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -47,19 +47,22 @@ const mendMs = 1_000;
 
 export function openSession(target: QueueTarget, keeper: LocalKeeper, patience: Patience): Session {
   let opening: Promise<OpenQueue> | undefined;
-  let waiters = 0;
+  /** Those who wait just now; each is called with what makes waiting pointless. */
+  const waiters = new Set<(error: SdmeError) => void>();
   let mending: NodeJS.Timeout | undefined;
 
   /** A local queue that is gone for good is started again, while the commands of those who wait are kept back. */
   const mend = async (): Promise<void> => {
     const queue = await opening;
-    if (waiters > 0 && queue?.connection.commands.status !== 'ready') await keeper.ensureAgain(Date.now());
+    if (waiters.size === 0 || queue?.connection.commands.status === 'ready') return;
+    await tryAgain(keeper);
   };
   const onError = (): void => {
     mending ??= setTimeout(() => {
-      // Who waits meets the same error when it tries itself.
-      void mend()
-        .catch(() => {})
+      mend()
+        .catch((error: unknown) => {
+          for (const give of waiters) give(toSdmeError(error));
+        })
         .finally(() => {
           mending = undefined;
         });
@@ -81,28 +84,24 @@ export function openSession(target: QueueTarget, keeper: LocalKeeper, patience: 
   };
   const patiently = async <T>(signal: AbortSignal, work: (queue: OpenQueue) => Promise<T>): Promise<T> => {
     const since = Date.now();
-    waiters += 1;
-    try {
-      for (;;) {
+    for (;;) {
+      signal.throwIfAborted();
+      try {
+        // Held only while it is opened: a job that is waited for keeps the queue alive by itself.
+        return await abortable(signal, waiters, async () => work(await (opening ?? keeper.hold(open))));
+      } catch (thrown) {
         signal.throwIfAborted();
-        try {
-          // Held only while it is opened: a job that is waited for keeps the queue alive by itself.
-          return await abortable(signal, async () => work(await (opening ?? keeper.hold(open))));
-        } catch (thrown) {
-          signal.throwIfAborted();
-          const error = toQueueError(thrown, target);
-          if (error.code !== 'queue.unavailable' || Date.now() - since > patience.outageMs) throw error;
-          await reviveOrWait(keeper, since, signal);
-        }
+        const error = toQueueError(thrown, target);
+        if (error.code !== 'queue.unavailable' || Date.now() - since > patience.outageMs) throw error;
+        await tryAgain(keeper, signal);
+        await delay(retryMs, undefined, { signal }).catch(() => {});
       }
-    } finally {
-      waiters -= 1;
     }
   };
   return {
     use,
     patiently,
-    ensureAgain: (since, signal) => keeper.ensureAgain(since, signal),
+    ensureAgain: (signal) => keeper.ensureAgain(signal),
     close: async () => {
       clearTimeout(mending);
       const queue = await opening?.catch(() => undefined);
@@ -126,25 +125,29 @@ async function openQueue(target: QueueTarget, commandMs: number, onError: () => 
 }
 
 /** A local queue that does not come up just now may do so at the next try; a worker that was given up will not. */
-async function reviveOrWait(keeper: LocalKeeper, since: number, signal: AbortSignal): Promise<void> {
+async function tryAgain(keeper: LocalKeeper, signal?: AbortSignal): Promise<void> {
   try {
-    await keeper.ensureAgain(since, signal);
+    await keeper.ensureAgain(signal);
   } catch (thrown) {
     const error: SdmeError = toSdmeError(thrown);
     if (error.code !== 'queue.unavailable') throw error;
   }
-  await delay(retryMs, undefined, { signal }).catch(() => {});
 }
 
-/** The work's outcome, or the signal's reason as soon as it aborts. */
-async function abortable<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+/** The work's outcome, or the signal's reason as soon as it aborts, or what `waiters` are given. */
+async function abortable<T>(
+  signal: AbortSignal,
+  waiters: Set<(error: SdmeError) => void>,
+  work: () => Promise<T>,
+): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
   const abort = (): void => reject(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
+  waiters.add(reject);
   try {
     return await Promise.race([work(), promise]);
   } finally {
     signal.removeEventListener('abort', abort);
-    promise.catch(() => {});
+    waiters.delete(reject);
   }
 }

@@ -22,7 +22,6 @@ export async function openTurns(
   signal: AbortSignal,
   minMs: number,
 ): Promise<Turns> {
-  const since = Date.now();
   let hinted = false;
   let wake: (() => void) | undefined;
   const onHint = (): void => {
@@ -32,7 +31,7 @@ export async function openTurns(
   const listening = await session.patiently(signal, (queue) => queue.hints.listen(channel, onHint));
   const onAbort = (): void => wake?.();
   signal.addEventListener('abort', onAbort, { once: true });
-  let silentSince = since;
+  let silentSince = Date.now();
   let lastTurn = 0;
 
   const waitForHint = async (): Promise<void> => {
@@ -54,7 +53,7 @@ export async function openTurns(
         silentSince = Date.now();
       } else if (Date.now() - silentSince > silenceMs) {
         silentSince = Date.now();
-        await session.ensureAgain(since, signal);
+        await session.ensureAgain(signal);
       }
       hinted = false;
       lastTurn = Date.now();

@@ -32,17 +32,15 @@ export async function writeFailure(layout: Layout, reason: string): Promise<void
   await writeFile(embeddedFiles(layout).failure, `${reason}\n`, { mode: 0o600 });
 }
 
-/** Removes the reason once all is well. */
+/** Removes the reason, once all is well or somebody asks anew. */
 export async function clearFailure(layout: Layout): Promise<void> {
   await rm(embeddedFiles(layout).failure, { force: true });
 }
 
-/** The reason for giving up, if it was left at or after `since` (epoch milliseconds). */
-export async function readFailure(layout: Layout, since: number): Promise<string | undefined> {
-  const path = embeddedFiles(layout).failure;
+/** The reason for giving up, if there is one. */
+export async function readFailure(layout: Layout): Promise<string | undefined> {
   try {
-    if ((await stat(path)).mtimeMs < since) return undefined;
-    return (await readFile(path, 'utf8')).trim();
+    return (await readFile(embeddedFiles(layout).failure, 'utf8')).trim();
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
