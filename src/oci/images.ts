@@ -7,6 +7,8 @@ import { hostPlatform, type Platform } from './platforms.ts';
 import { parseReference } from './references.ts';
 import { openTlsContexts } from './registry/certificates.ts';
 import type { Environment } from './registry/environment.ts';
+import { type ArchiveOptions, openArchiveFiles } from './sources/archive-files.ts';
+import { openDockerSaveSource } from './sources/docker-save-source.ts';
 import type { ImageSource } from './sources/image-source.ts';
 import { openLayoutDirectory } from './sources/layout-files.ts';
 import { openLayoutSource } from './sources/layout-source.ts';
@@ -21,6 +23,7 @@ export type ImageSettings = Pick<
   | 'http_timeout'
   | 'http_body_timeout'
   | 'max_download_size'
+  | 'max_unpacked_size'
   | 'oci_cache_max_size'
   | 'oci_manifest_cache_ttl'
 >;
@@ -41,6 +44,15 @@ export interface Images {
   registry(reference: string, options?: SourceOptions): ImageSource;
   /** @throws SdmeError `not-found`, `io` */
   layout(path: string, options?: SourceOptions): Promise<ImageSource>;
+  /**
+   * An OCI archive or what `docker save` writes. `plain` gives the plain bytes of a compressed one.
+   * @throws SdmeError `not-found`, `unpack.format`, `oci.limit`, `disk.full`; the signal's reason
+   */
+  archive(
+    path: string,
+    signal: AbortSignal,
+    options?: SourceOptions & Pick<ArchiveOptions, 'plain'>,
+  ): Promise<ImageSource>;
   /** Ends kept connections. Call it when no import runs any more. */
   close(): void;
 }
@@ -78,6 +90,16 @@ export function openImages(options: ImagesOptions): Images {
     store,
     registry: (reference, chosen) => openRegistrySource(parseReference(reference), room, chosen),
     layout: async (path, chosen) => openLayoutSource(await openLayoutDirectory(path), layoutOptions(chosen)),
+    archive: async (path, signal, chosen) => {
+      const limits = { cacheDir, maxSize: settings.max_unpacked_size, signal };
+      const files = await openArchiveFiles(path, { ...limits, plain: chosen?.plain });
+      const known = await files.read('oci-layout', 4096).catch(async (error: unknown) => {
+        await files[Symbol.asyncDispose]();
+        throw error;
+      });
+      const open = known === undefined ? openDockerSaveSource : openLayoutSource;
+      return open(files, layoutOptions(chosen));
+    },
     close: () => transport.close(),
   };
 }
