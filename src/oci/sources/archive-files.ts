@@ -79,7 +79,7 @@ async function spool(plain: PlainBytes, options: ArchiveOptions): Promise<FileHa
 async function openTar(path: string, options: ArchiveOptions): Promise<FileHandle> {
   if (options.plain !== undefined) {
     await using plain = await options.plain(options.signal);
-    return spool(plain, options);
+    return await spool(plain, options);
   }
   try {
     return await open(path, constants.O_RDONLY | constants.O_NONBLOCK);

@@ -116,7 +116,7 @@ export async function openLayoutDirectory(path: string): Promise<LayoutFiles> {
       const file = await openFile(relative);
       if (file === undefined) return undefined;
       await using _handle = file.handle;
-      return readLayoutFile(file, limit, `${path}/${relative}`);
+      return await readLayoutFile(file, limit, `${path}/${relative}`);
     },
     [Symbol.asyncDispose]: () => root.close(),
   };
