@@ -156,7 +156,7 @@ async function endCrashed(
   const error = toErrorRecord(new SdmeError('job.crashed', message, { facts: { crashes } }));
   const outcome: Outcome = { state: 'failed', error };
   await markDone(parts, body.id, outcome);
-  return end(parts, delivery, outcome, undefined);
+  return end(parts, delivery, outcome, undefined, crashes);
 }
 
 /** Judges a failed attempt and carries the judgement out, in the journal first. */
@@ -212,10 +212,11 @@ async function end(
   delivery: DeliveryRef,
   outcome: Outcome,
   reporter: Reporter | undefined,
+  crashes?: number,
 ): Promise<Settlement> {
   const progress = reporter === undefined ? undefined : await reporter.close();
   const writing = parts.records
-    .finish(delivery, outcome, progress)
+    .finish(delivery, outcome, { progress, ...(crashes === undefined ? {} : { crashes }) })
     .catch((error) => parts.onError(delivery.id, error))
     .finally(() => parts.endings.delete(writing));
   parts.endings.add(writing);

@@ -68,7 +68,6 @@ export function startConsumer(options: ConsumerOptions): Consumer {
       maxStalledCount: 1_000_000,
       // Without it BullMQ waits 15 s after each broken connection before it takes the next job.
       runRetryDelay: 500,
-      skipVersionCheck: true,
       removeOnComplete: { count: 0 },
       removeOnFail: { count: 0 },
     },

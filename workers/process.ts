@@ -10,7 +10,7 @@ import { memoryJournal } from './journal/journal.ts';
 import { openJournal } from './journal/open.ts';
 import type { HostFacts, Kinds } from './kinds.ts';
 import { repeat } from './timers.ts';
-import { type RunningWorker, startWorker } from './worker.ts';
+import { type RunningWorker, startWorker, type WorkerOptions } from './worker.ts';
 
 export interface WorkerProcessOptions {
   readonly facts: HostFacts;
@@ -26,6 +26,7 @@ export interface WorkerProcessOptions {
   /** For measurements only; default `FULL`. `none` keeps no journal. */
   readonly journal?: Synchronous | 'none';
   readonly upkeepMs?: number;
+  readonly concurrency?: WorkerOptions['concurrency'];
 }
 
 /** Why a worker ended. Only `idle` and `stopped` are good ends. */
@@ -71,7 +72,7 @@ export async function runWorkerProcess(options: WorkerProcessOptions): Promise<W
           onBroken,
         });
   await options.recover?.();
-  const { kinds, upkeepMs } = options;
+  const { kinds, upkeepMs, concurrency } = options;
   const target = targetOf(facts);
   const worker = await startWorker({
     target,
@@ -80,6 +81,7 @@ export async function runWorkerProcess(options: WorkerProcessOptions): Promise<W
     journal,
     log,
     ...(upkeepMs === undefined ? {} : { upkeepMs }),
+    ...(concurrency === undefined ? {} : { concurrency }),
   });
   log.info({ host: facts.host }, 'taking jobs');
   const idle = new AbortController();

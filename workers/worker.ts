@@ -30,7 +30,7 @@ export interface WorkerOptions {
   /** Milliseconds between two rounds of upkeep. */
   readonly upkeepMs?: number;
   /** Jobs in hand at once by queue; default: see {@link concurrencyFor}. */
-  readonly concurrency?: { readonly control: number; readonly bulk: number };
+  readonly concurrency?: { readonly control: number; readonly bulk: number } | undefined;
 }
 
 /** A worker that takes jobs. */

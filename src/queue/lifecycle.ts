@@ -46,7 +46,12 @@ export interface RecordWriter {
   postpone(delivery: DeliveryRef, waitingFor: string): Promise<Moved>;
   /** The worker gives the job back without an attempt being counted. */
   handBack(delivery: DeliveryRef): Promise<Moved>;
-  finish(delivery: DeliveryRef, outcome: Outcome, progress?: ProgressSnapshot): Promise<Moved>;
+  /** The job has ended. `crashes` when they are why. */
+  finish(
+    delivery: DeliveryRef,
+    outcome: Outcome,
+    more?: { readonly progress?: ProgressSnapshot | undefined; readonly crashes?: number },
+  ): Promise<Moved>;
   /** False when the job has ended or is gone. */
   progress(id: string, snapshot: ProgressSnapshot): Promise<boolean>;
   /** Appends lines. `tag` differs from write to write, so that a repeated one adds nothing. */
@@ -123,7 +128,11 @@ export function openRecordWriter(redis: Redis, signal?: AbortSignal): RecordWrit
         ['s', 'held', 0],
         ['d', 'waitingFor'],
       ]),
-    finish: (delivery, outcome, progress) => move(delivery, outcome.state, finishChanges(outcome, progress)),
+    finish: (delivery, outcome, { progress, crashes } = {}) => {
+      const changes = finishChanges(outcome, progress);
+      if (crashes !== undefined) changes.push(['s', 'crashes', crashes]);
+      return move(delivery, outcome.state, changes);
+    },
     progress: async (id, { record, bytesDone, bytesTotal }) => {
       const text = JSON.stringify(record);
       const write = (): Promise<unknown> =>
