@@ -20,6 +20,12 @@ export function chrootEnvironment(own: NodeJS.ProcessEnv): Record<string, string
   return environment;
 }
 
+/** What a terminal would show of a line at its end: what was overwritten is dropped, control characters too. */
+export function printableLine(line: string): string {
+  const last = line.split('\r').findLast((part) => part.trim() !== '') ?? '';
+  return last.replace(/\p{Cc}/gu, ' ').trimEnd();
+}
+
 /**
  * Runs one command in a tree, in mount, process, IPC and host name namespaces of its own. The namespaces are the
  * teardown: when the command ends, is cancelled, or this process dies, the kernel ends everything that runs
@@ -48,7 +54,7 @@ export async function runInTree(
     env: environment,
     signal: ctx.signal,
     onLine: (stream, line) => {
-      const text = line.replace(/\p{Cc}/gu, ' ').trimEnd();
+      const text = printableLine(line);
       if (text !== '') ctx.log.info(text, { stream });
     },
   });
