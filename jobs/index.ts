@@ -1,4 +1,10 @@
-import { absentHandler } from './absent.ts';
+import { handleContainerCreate } from './container-create.ts';
+import { handleContainerDisable, handleContainerEnable } from './container-enable.ts';
+import { handleContainerRestart } from './container-restart.ts';
+import { handleContainerRm } from './container-rm.ts';
+import { handleContainerSet } from './container-set.ts';
+import { handleContainerStart } from './container-start.ts';
+import { handleContainerStop } from './container-stop.ts';
 import type { Handlers } from './deps.ts';
 import { handleFsCacheClean } from './fs-cache-clean.ts';
 import { handleFsGc } from './fs-gc.ts';
@@ -13,14 +19,14 @@ export const handlers: Handlers = {
   'fs.rm': handleFsRm,
   'fs.gc': handleFsGc,
   'fs.cache.clean': handleFsCacheClean,
-  'container.create': absentHandler('container.create'),
-  'container.start': absentHandler('container.start'),
-  'container.stop': absentHandler('container.stop'),
-  'container.restart': absentHandler('container.restart'),
-  'container.rm': absentHandler('container.rm'),
-  'container.set': absentHandler('container.set'),
-  'container.enable': absentHandler('container.enable'),
-  'container.disable': absentHandler('container.disable'),
+  'container.create': handleContainerCreate,
+  'container.start': handleContainerStart,
+  'container.stop': handleContainerStop,
+  'container.restart': handleContainerRestart,
+  'container.rm': handleContainerRm,
+  'container.set': handleContainerSet,
+  'container.enable': handleContainerEnable,
+  'container.disable': handleContainerDisable,
 };
 
 export type { Handler, Handlers, JobDeps } from './deps.ts';

@@ -1,0 +1,166 @@
+import { mkdir, rmdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Context } from '../base/context.ts';
+import { SdmeError } from '../base/errors.ts';
+import type { Layout } from '../base/paths.ts';
+import type { ContainerCreateInput } from '../contracts/index.ts';
+import { errnoOf } from '../system/failure.ts';
+import { type Bus, connectBus } from '../system/systemd/bus.ts';
+import { disableUnits, enableUnits } from '../system/systemd/unit-files.ts';
+import { unitState } from '../system/systemd/units.ts';
+import type { ContainerDeps } from './deps.ts';
+import { type LayerFacts, planLayer } from './layer-plan.ts';
+import { clearName, exists, isOwnWork, makerFile } from './name-conflicts.ts';
+import { newRecord } from './new-record.ts';
+import { type OciVolume, wireOciPorts, wireOciVolumes } from './oci-wiring.ts';
+import { type ContainerRecord, hasInterface } from './record.ts';
+import { removeContainerFiles } from './remove-container.ts';
+import { gatherLayerFacts } from './rootfs-facts.ts';
+import { claimName, findRecord, writeRecord } from './state-file.ts';
+import { prepareSubmounts } from './submounts.ts';
+import { unitName } from './template-unit.ts';
+import { removeUnits, requireSystemd, writeUnits } from './unit-files.ts';
+import { makeLayerDirectories, writeLayer } from './write-layer.ts';
+
+/** A mask that takes `read` or `execute` from others would make files in containers unreadable (contract 1.4). */
+function checkUmask(): void {
+  const mask = process.umask();
+  if ((mask & 0o005) === 0) return;
+  throw new SdmeError(
+    'state.conflict',
+    `current umask (${mask.toString(8).padStart(4, '0')}) strips read/execute from 'other'; set it to 0022 and try again`,
+  );
+}
+
+async function checkBinds(record: ContainerRecord): Promise<void> {
+  for (const { host } of record.BINDS) {
+    if (!(await exists(host))) {
+      throw new SdmeError('not-found', `bind host path does not exist: ${host}`);
+    }
+  }
+}
+
+async function warnWithoutNetworkd(ctx: Context, bus: Bus, record: ContainerRecord): Promise<void> {
+  if (!hasInterface(record)) return;
+  const networkd = await unitState(bus, 'systemd-networkd.service', ctx);
+  if (networkd.activeState !== 'active') {
+    ctx.log.warn('warning: systemd-networkd is not running on the host; the container may get no address');
+  }
+}
+
+/** Adds what the OCI applications of the rootfs declare. */
+function wireApplications(
+  record: ContainerRecord,
+  facts: LayerFacts,
+  input: ContainerCreateInput,
+  layout: Layout,
+): { record: ContainerRecord; volumes: readonly OciVolume[]; notes: readonly string[] } {
+  if (input.ociEnvs.length > 0 && facts.applications.length === 0) {
+    throw new SdmeError('input.invalid', '--oci-env requires an OCI app rootfs');
+  }
+  const ports = input.noOciPorts ? { ports: [], notes: [] } : wireOciPorts(record, facts.applications);
+  const { volumes, notes } = input.noOciVolumes
+    ? { volumes: [], notes: [] }
+    : wireOciVolumes(record, facts.applications, layout.volumesDir);
+  return {
+    record: {
+      ...record,
+      PORTS: [...record.PORTS, ...ports.ports],
+      BINDS: [...record.BINDS, ...volumes.map((volume) => volume.bind)],
+      OCI_VOLUMES: volumes.map((volume) => volume.path),
+    },
+    volumes,
+    notes: [...ports.notes, ...notes],
+  };
+}
+
+/** Makes the host directories of volumes; those made are removed again by `undo` while they are empty. */
+async function makeVolumes(
+  volumes: readonly OciVolume[],
+  record: ContainerRecord,
+  layout: Layout,
+  undo: AsyncDisposableStack,
+): Promise<void> {
+  if (volumes.length === 0) return;
+  const ignoreUsed = (error: unknown): void => {
+    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(errnoOf(error) ?? '')) throw error;
+  };
+  for (const path of [join(layout.volumesDir, record.NAME), ...volumes.map(({ bind }) => bind.host)]) {
+    if ((await mkdir(path, { recursive: true, mode: 0o755 })) !== undefined) {
+      undo.defer(() => rmdir(path).catch(ignoreUsed));
+    }
+  }
+}
+
+async function enableAtBoot(
+  ctx: Context,
+  bus: Bus,
+  record: ContainerRecord,
+  deps: ContainerDeps,
+  undo: AsyncDisposableStack,
+): Promise<void> {
+  const unit = unitName(record.NAME);
+  undo.defer(() => removeUnits(bus, record.NAME, {}));
+  // At boot systemd starts the unit by itself, so its drop-ins must be there already.
+  await writeUnits(bus, record, await prepareSubmounts(record, deps), deps, ctx);
+  undo.defer(() => disableUnits(bus, [unit]));
+  await enableUnits(bus, [unit], ctx);
+  ctx.log.info(`enabled '${record.NAME}' for auto-start on boot`);
+}
+
+/** The rootfs' directory, checked. */
+async function requireRootfs(input: ContainerCreateInput, layout: Layout): Promise<string> {
+  if (input.rootfs === undefined) return '/';
+  const root = layout.rootfsDir(input.rootfs);
+  if (!(await exists(root))) throw new SdmeError('not-found', `fs not found: ${root}`);
+  return root;
+}
+
+/**
+ * Makes a container (contract 1.4): its claim on the name, its layers, its record. Whatever fails or is cancelled
+ * leaves nothing behind; what a killed attempt left is cleared by the next one. The caller holds the locks of the
+ * contract.
+ *
+ * @throws SdmeError `exists`, `not-found`, `input.invalid`, `system.unsupported`, `disk.full`, `io`, `dbus`
+ */
+export async function createContainer(
+  ctx: Context,
+  input: ContainerCreateInput,
+  deps: ContainerDeps,
+): Promise<ContainerRecord> {
+  const { layout, settings } = deps;
+  const { name } = input;
+  ctx.progress.step('check');
+  if (await isOwnWork(ctx, name, layout)) {
+    const made = await findRecord(layout, name);
+    if (made !== undefined) return made;
+  }
+  const unwired = { now: Math.floor(Date.now() / 1000), isNixos: false, applications: [], settings };
+  // Once without the rootfs, so that a mistake in the options is found before anything is looked at.
+  await checkBinds(newRecord(input, unwired).record);
+  checkUmask();
+  await using bus = await connectBus(ctx);
+  await requireSystemd(bus, ctx);
+  await clearName(ctx, bus, name, layout);
+  const root = await requireRootfs(input, layout);
+  const facts = await gatherLayerFacts(root, deps, input.ociEnvs);
+  const planned = newRecord(input, { ...unwired, isNixos: facts.isNixos, applications: facts.applications });
+  const { record, volumes, notes } = wireApplications(planned.record, facts, input, layout);
+  await warnWithoutNetworkd(ctx, bus, record);
+  for (const note of [...planned.notes, ...notes]) ctx.log.info(note);
+
+  ctx.progress.step('create');
+  await using undo = new AsyncDisposableStack();
+  await claimName(layout, name);
+  undo.defer(() => removeContainerFiles(name, layout));
+  await makeLayerDirectories(layout.containerDir(name));
+  writeLayer(join(layout.containerDir(name), 'upper'), root, planLayer(record, facts));
+  await makeVolumes(volumes, record, layout, undo);
+  await writeFile(makerFile(layout, name), ctx.jobId, { mode: 0o600 });
+  ctx.signal.throwIfAborted();
+  await writeRecord(layout, record);
+  if (input.enable) await enableAtBoot(ctx, bus, record, deps, undo);
+  ctx.signal.throwIfAborted();
+  undo.move();
+  return record;
+}

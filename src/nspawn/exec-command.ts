@@ -1,0 +1,56 @@
+/** A program and its arguments. */
+export interface Command {
+  readonly program: string;
+  readonly args: readonly string[];
+}
+
+export interface ExecOptions {
+  readonly container: string;
+  /** User inside; default: root. */
+  readonly user?: string | undefined;
+  readonly command: readonly string[];
+}
+
+/** Runs a command in a container with its standard streams passed through as they are (contract 1.6). */
+export function execCommand({ container, user, command }: ExecOptions): Command {
+  const args = ['--machine', container, '--pipe', '--wait', '--quiet', '--collect'];
+  return {
+    program: 'systemd-run',
+    args: [...args, ...(user === undefined ? [] : ['--uid', user]), '--', ...command],
+  };
+}
+
+/** Opens a shell, or runs a command, on a terminal of its own in a container (contract 1.6). */
+export function joinCommand({ container, user, command }: ExecOptions): Command {
+  return {
+    program: 'machinectl',
+    args: ['shell', '--quiet', ...(user === undefined ? [] : ['--uid', user]), container, ...command],
+  };
+}
+
+/** Shows the journal of a container's unit; `args` are journalctl's own (contract 1.6). */
+export function logsCommand(unit: string, args: readonly string[]): Command {
+  return { program: 'journalctl', args: ['-u', unit, ...args] };
+}
+
+export interface JoinUserFacts {
+  /** What the person named with `--user`. */
+  readonly wanted: string | undefined;
+  readonly isHostRoot: boolean;
+  /** Setting `join_as_sudo_user`. */
+  readonly joinAsSudoUser: boolean;
+  /** `SUDO_USER` of the environment. */
+  readonly sudoUser: string | undefined;
+}
+
+/** The user to join as: in a clone of the host's root, who called sudo has an account too (contract 1.6). */
+export function joinUser({
+  wanted,
+  isHostRoot,
+  joinAsSudoUser,
+  sudoUser,
+}: JoinUserFacts): string | undefined {
+  if (wanted !== undefined) return wanted;
+  const known = sudoUser !== undefined && /^[a-z_][a-z0-9_.-]*\$?$/i.test(sudoUser);
+  return isHostRoot && joinAsSudoUser && known ? sudoUser : undefined;
+}

@@ -1,0 +1,116 @@
+import { readdir } from 'node:fs/promises';
+import { SdmeError } from '../base/errors.ts';
+import { matchName } from '../base/names.ts';
+import type { Layout } from '../base/paths.ts';
+import type { Settings } from '../config/schema.ts';
+import { runInteractive } from '../system/exec/interactive.ts';
+import { connectBus } from '../system/systemd/bus.ts';
+import { getMachine, listMachineNames } from '../system/systemd/machines.ts';
+import { type Command, execCommand, joinCommand, joinUser, logsCommand } from './exec-command.ts';
+import { generateName } from './generate-name.ts';
+import { isHostRoot } from './record.ts';
+import { listContainerNames, readRecord } from './state-file.ts';
+import { unitName } from './template-unit.ts';
+
+/** The container that a name or a unique beginning of one means. @throws SdmeError `not-found`, `input.invalid` */
+export async function matchContainer(layout: Layout, wanted: string): Promise<string> {
+  return matchName(wanted, await listContainerNames(layout));
+}
+
+/** A free name for a new container; avoids what exists in the store, in /var/lib/machines and in machined. */
+export async function pickContainerName(layout: Layout): Promise<string> {
+  await using bus = await connectBus();
+  const [containers, images, machines] = await Promise.all([
+    listContainerNames(layout),
+    readdir('/var/lib/machines').catch((): string[] => []),
+    listMachineNames(bus),
+  ]);
+  return generateName(
+    new Set([...containers, ...images.map((image) => image.replace(/\.raw$/, '')), ...machines]),
+  );
+}
+
+/** True when a container's machine is up. @throws SdmeError `not-found`, `dbus` */
+export async function isRunning(layout: Layout, container: string): Promise<boolean> {
+  await readRecord(layout, container);
+  await using bus = await connectBus();
+  return (await getMachine(bus, container)) !== undefined;
+}
+
+async function requireRunning(layout: Layout, container: string, hint = ''): Promise<void> {
+  if (await isRunning(layout, container)) return;
+  throw new SdmeError('state.conflict', `container '${container}' is not running${hint}`, {
+    facts: { container },
+  });
+}
+
+function runCommand({ program, args }: Command): Promise<number> {
+  return runInteractive(program, args);
+}
+
+/**
+ * Runs a command in a container on our own standard streams; binary safe. @returns the command's exit code
+ * @throws SdmeError `not-found`, `state.conflict` when it does not run, `dbus`
+ */
+export async function execIn(
+  layout: Layout,
+  options: {
+    readonly container: string;
+    readonly user?: string | undefined;
+    readonly command: readonly string[];
+  },
+): Promise<number> {
+  await requireRunning(layout, options.container);
+  return runCommand(execCommand(options));
+}
+
+export interface JoinOptions {
+  readonly container: string;
+  readonly user?: string | undefined;
+  /** Empty: the user's shell. */
+  readonly command: readonly string[];
+  /** Standard output is a terminal; without one a command runs as `exec` does. */
+  readonly onTerminal: boolean;
+  readonly environment: NodeJS.ProcessEnv;
+}
+
+/** The user a join would be done as; undefined for root. The caller tells the person. */
+export async function chooseJoinUser(
+  layout: Layout,
+  settings: Pick<Settings, 'join_as_sudo_user'>,
+  options: Pick<JoinOptions, 'container' | 'user' | 'environment'>,
+): Promise<string | undefined> {
+  const record = await readRecord(layout, options.container);
+  return joinUser({
+    wanted: options.user,
+    isHostRoot: isHostRoot(record),
+    joinAsSudoUser: settings.join_as_sudo_user,
+    sudoUser: options.environment.SUDO_USER,
+  });
+}
+
+/**
+ * Opens a shell or runs a command in a container, on a terminal. @returns its exit code
+ * @throws SdmeError `not-found`, `state.conflict` when it does not run, `dbus`
+ */
+export async function joinContainer(
+  layout: Layout,
+  settings: Pick<Settings, 'join_as_sudo_user'>,
+  options: JoinOptions,
+): Promise<number> {
+  const { container, command } = options;
+  await requireRunning(layout, container, ' (use --start to start it)');
+  const user = await chooseJoinUser(layout, settings, options);
+  if (command.length > 0 && !options.onTerminal) return runCommand(execCommand({ container, user, command }));
+  return runCommand(joinCommand({ container, user, command }));
+}
+
+/** Shows the journal of a container, running or not. @returns journalctl's exit code @throws SdmeError `not-found` */
+export async function containerLogs(
+  layout: Layout,
+  container: string,
+  args: readonly string[],
+): Promise<number> {
+  await readRecord(layout, container);
+  return runCommand(logsCommand(unitName(container), args));
+}

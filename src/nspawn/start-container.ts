@@ -1,0 +1,133 @@
+import { stat } from 'node:fs/promises';
+import type { Context } from '../base/context.ts';
+import { SdmeError } from '../base/errors.ts';
+import type { ContainerStartInput, ContainerStartResult } from '../contracts/index.ts';
+import { unmountAtOrBelow } from '../system/mounts.ts';
+import { type Bus, connectBus } from '../system/systemd/bus.ts';
+import { resetFailedUnit, startUnit, unitState } from '../system/systemd/units.ts';
+import { requireApparmorProfile } from './apparmor.ts';
+import { lowerDirectory } from './arguments.ts';
+import { waitForBoot } from './boot-wait.ts';
+import type { ContainerDeps } from './deps.ts';
+import { logJournalTail } from './journal-tail.ts';
+import type { ContainerRecord } from './record.ts';
+import { readRecord } from './state-file.ts';
+import { endUnit } from './stop-container.ts';
+import { prepareSubmounts } from './submounts.ts';
+import { unitName } from './template-unit.ts';
+import { removeUnits, requireSystemd, writeUnits } from './unit-files.ts';
+import { setLayerModes } from './write-layer.ts';
+
+async function requireLower(record: ContainerRecord, { layout }: ContainerDeps): Promise<void> {
+  const lower = lowerDirectory(record, layout.rootfsDir);
+  try {
+    await stat(lower);
+  } catch (cause) {
+    throw new SdmeError('not-found', `fs not found: ${lower}`, { cause });
+  }
+}
+
+/** Everything a start needs on disk, from the record as it is now. */
+async function prepare(ctx: Context, bus: Bus, record: ContainerRecord, deps: ContainerDeps): Promise<void> {
+  const containerDir = deps.layout.containerDir(record.NAME);
+  await requireLower(record, deps);
+  if (record.APPARMOR_PROFILE !== undefined) await requireApparmorProfile(record.APPARMOR_PROFILE);
+  // A host that crashed or a unit that was killed leaves its overlay, and a second one must not cover it.
+  await unmountAtOrBelow(`${containerDir}/merged`, ctx);
+  await setLayerModes(containerDir);
+  await writeUnits(bus, record, await prepareSubmounts(record, deps), deps, ctx);
+}
+
+/** A unit that systemd would not even begin to start gets no drop-ins, unless it must start at the next boot. */
+async function requestStart(ctx: Context, bus: Bus, record: ContainerRecord): Promise<void> {
+  const unit = unitName(record.NAME);
+  await resetFailedUnit(bus, unit, ctx);
+  try {
+    await startUnit(bus, unit, ctx);
+  } catch (error) {
+    if (record.ENABLED !== 'yes') await removeUnits(bus, record.NAME, {});
+    throw error;
+  }
+}
+
+/** What happened while the caller waited and gave up: the container must not be left half booted. */
+async function undoStart(
+  ctx: Context,
+  bus: Bus,
+  record: ContainerRecord,
+  deps: ContainerDeps,
+): Promise<void> {
+  const reason: unknown = ctx.signal.reason;
+  // A job that goes back to the queue is run again and finds the boot where it is.
+  if (reason instanceof SdmeError && reason.code === 'job.handed-back') return;
+  ctx.log.warn(`boot interrupted, stopping '${record.NAME}'`);
+  await endUnit(bus, record.NAME, deps.settings.stop_timeout_terminate);
+}
+
+async function awaitBoot(
+  ctx: Context,
+  bus: Bus,
+  record: ContainerRecord,
+  deps: ContainerDeps,
+  timeoutSeconds: number,
+): Promise<void> {
+  const name = record.NAME;
+  try {
+    const outcome = await waitForBoot(bus, {
+      container: name,
+      foreignUsers: record.USERNS !== undefined,
+      timeoutMs: timeoutSeconds * 1000,
+      signal: ctx.signal,
+    });
+    if (outcome === 'up') return;
+    if (outcome === 'timed-out') {
+      throw new SdmeError(
+        'container.boot-timeout',
+        `container '${name}' is still starting but sdme timed out after ${timeoutSeconds} s; it was left running, see 'sdme logs ${name}'`,
+        { facts: { container: name } },
+      );
+    }
+  } catch (error) {
+    if (ctx.signal.aborted) await undoStart(ctx, bus, record, deps);
+    throw error;
+  }
+  ctx.log.error(`boot failed, stopping '${name}'`);
+  await endUnit(bus, name, deps.settings.stop_timeout_terminate);
+  await logJournalTail(ctx, name);
+  throw new SdmeError(
+    'container.boot-failed',
+    `container '${name}' failed to boot; its journal is in the log`,
+    {
+      facts: { container: name },
+    },
+  );
+}
+
+/**
+ * Boots a container and waits until its inner bus answers (contract 1.5, 3.9). One that runs already is left as
+ * it is. A cancelled start stops what it started; a timeout leaves it running and fails.
+ *
+ * @throws SdmeError `not-found`, `container.boot-failed`, `container.boot-timeout`, `system.unsupported`, `dbus`
+ */
+export async function startContainer(
+  ctx: Context,
+  input: ContainerStartInput,
+  deps: ContainerDeps,
+): Promise<ContainerStartResult> {
+  const record = await readRecord(deps.layout, input.name);
+  await using bus = await connectBus(ctx);
+  await requireSystemd(bus, ctx);
+  const { activeState } = await unitState(bus, unitName(input.name), ctx);
+  if (activeState === 'active' || activeState === 'reloading') {
+    return { name: input.name, alreadyRunning: true, bootMs: 0 };
+  }
+  const begun = performance.now();
+  if (activeState !== 'activating') {
+    ctx.progress.step('prepare');
+    await prepare(ctx, bus, record, deps);
+    await requestStart(ctx, bus, record);
+  }
+  ctx.progress.step('boot');
+  await awaitBoot(ctx, bus, record, deps, input.timeout ?? deps.settings.boot_timeout);
+  return { name: input.name, alreadyRunning: false, bootMs: Math.round(performance.now() - begun) };
+}

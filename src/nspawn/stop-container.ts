@@ -1,0 +1,131 @@
+import type { Context } from '../base/context.ts';
+import { SdmeError } from '../base/errors.ts';
+import type { ContainerStopInput, ContainerStopResult, StopMode } from '../contracts/index.ts';
+import { type Bus, connectBus, type WaitOptions } from '../system/systemd/bus.ts';
+import { getMachine, killMachine, machineSignals, terminateMachine } from '../system/systemd/machines.ts';
+import { resetFailedUnit, stopUnit, type UnitState, unitState, watchUnit } from '../system/systemd/units.ts';
+import { waitForChange } from '../system/systemd/wait-for-change.ts';
+import type { ContainerDeps } from './deps.ts';
+import { readRecord } from './state-file.ts';
+import { unitName } from './template-unit.ts';
+
+/** Asks a systemd that is PID 1 to halt: SIGRTMIN+3, see systemd(1); SIGRTMIN of the C library is 34. */
+const haltSignal = 34 + 3;
+const killSignal = 9;
+/** A halt request that came before PID 1 listened is lost, so it is repeated. */
+const repeatHaltMs = 5_000;
+
+function isStopped(unit: UnitState): boolean {
+  return unit.activeState === 'inactive' || unit.activeState === 'failed';
+}
+
+async function requestStop(bus: Bus, name: string, mode: StopMode, options: WaitOptions): Promise<void> {
+  const machine = await getMachine(bus, name, options);
+  // Before machined knows the container there is only the unit to stop.
+  if (machine === undefined) return stopUnit(bus, unitName(name), options);
+  switch (mode) {
+    case 'graceful':
+      return killMachine(bus, name, 'leader', haltSignal, options);
+    case 'terminate':
+      return terminateMachine(bus, name, options);
+    case 'kill':
+      await killMachine(bus, name, 'all', killSignal, options);
+      return stopUnit(bus, unitName(name), options);
+  }
+}
+
+/** Waits until machined knows the container no more and its unit has stopped; false when time is up. */
+async function waitUntilStopped(
+  bus: Bus,
+  name: string,
+  options: WaitOptions & { timeoutMs: number; onWait?: () => Promise<void> },
+): Promise<boolean> {
+  const signals = [...(await watchUnit(bus, unitName(name), { signal: options.signal })), ...machineSignals];
+  const look = async (): Promise<true | undefined> => {
+    const [unit, machine] = await Promise.all([
+      unitState(bus, unitName(name), { signal: options.signal }),
+      getMachine(bus, name, { signal: options.signal }),
+    ]);
+    if (isStopped(unit) && machine?.unit !== unitName(name)) return true;
+    await options.onWait?.();
+    return undefined;
+  };
+  return (await waitForChange(bus, signals, look, options)) ?? false;
+}
+
+/** Stops a container's unit whatever its state, without regard to the caller's cancellation. */
+export async function endUnit(bus: Bus, name: string, timeoutSeconds: number): Promise<void> {
+  await stopUnit(bus, unitName(name));
+  if (await waitUntilStopped(bus, name, { timeoutMs: timeoutSeconds * 1000 })) return;
+  await killMachine(bus, name, 'all', killSignal);
+  if (await waitUntilStopped(bus, name, { timeoutMs: timeoutSeconds * 1000 })) return;
+  throw stopTimeout(name, 2 * timeoutSeconds);
+}
+
+function stopTimeout(name: string, seconds: number): SdmeError {
+  return new SdmeError(
+    'container.stop-timeout',
+    `container '${name}' did not stop within ${seconds} s; try 'sdme stop --kill ${name}'`,
+    { facts: { container: name } },
+  );
+}
+
+function timeoutFor(mode: StopMode, { settings }: ContainerDeps): number {
+  switch (mode) {
+    case 'graceful':
+      return settings.stop_timeout_graceful;
+    case 'terminate':
+      return settings.stop_timeout_terminate;
+    case 'kill':
+      return settings.stop_timeout_kill;
+  }
+}
+
+/** Repeats the halt request every few seconds for as long as the container runs. */
+function haltAgain(bus: Bus, name: string, options: WaitOptions): () => Promise<void> {
+  let last = performance.now();
+  return async () => {
+    if (performance.now() - last < repeatHaltMs) return;
+    last = performance.now();
+    await killMachine(bus, name, 'leader', haltSignal, options);
+  };
+}
+
+/**
+ * Stops a container that a caller holds the lock of. @returns false when it did not run
+ * @throws SdmeError `container.stop-timeout`, `dbus`, the signal's reason
+ */
+export async function stopOn(
+  bus: Bus,
+  { name, mode }: ContainerStopInput,
+  deps: ContainerDeps,
+  options: WaitOptions,
+): Promise<boolean> {
+  const before = await unitState(bus, unitName(name), options);
+  if (isStopped(before) && !before.hasJob) {
+    if (mode === 'kill') await resetFailedUnit(bus, unitName(name), options);
+    return false;
+  }
+  const seconds = timeoutFor(mode, deps);
+  await requestStop(bus, name, mode, options);
+  const stopped = await waitUntilStopped(bus, name, {
+    ...options,
+    timeoutMs: seconds * 1000,
+    ...(mode === 'graceful' ? { onWait: haltAgain(bus, name, options) } : {}),
+  });
+  if (!stopped) throw stopTimeout(name, seconds);
+  if (mode === 'kill') await resetFailedUnit(bus, unitName(name), options);
+  return true;
+}
+
+/** Shuts a container down and waits until nothing of it runs (contract 1.5). @throws as {@link stopOn}; `not-found` */
+export async function stopContainer(
+  ctx: Context,
+  input: ContainerStopInput,
+  deps: ContainerDeps,
+): Promise<ContainerStopResult> {
+  await readRecord(deps.layout, input.name);
+  await using bus = await connectBus(ctx);
+  ctx.progress.step('stop');
+  return { name: input.name, wasRunning: await stopOn(bus, input, deps, ctx) };
+}

@@ -1,0 +1,28 @@
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { SdmeError } from '../../base/errors.ts';
+
+/**
+ * Runs a program on this process' own standard streams and terminal, and waits for its end. Signals that a
+ * terminal sends reach the program by themselves; those sent to this process alone are passed on.
+ *
+ * @returns its exit code, or 128 plus the signal that ended it
+ * @throws SdmeError `process.failed` when it cannot be started
+ */
+export async function runInteractive(program: string, args: readonly string[]): Promise<number> {
+  const child = spawn(program, [...args], { stdio: 'inherit' });
+  const ignore = (): void => {};
+  const passOn = (signal: NodeJS.Signals): void => void child.kill(signal);
+  process.on('SIGINT', ignore).on('SIGQUIT', ignore).on('SIGTERM', passOn).on('SIGHUP', passOn);
+  try {
+    const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
+      child.once('error', (cause) => {
+        reject(new SdmeError('process.failed', `cannot run ${program}`, { cause, facts: { program } }));
+      });
+      child.once('close', (exit, by) => resolve([exit, by]));
+    });
+    return code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
+  } finally {
+    process.off('SIGINT', ignore).off('SIGQUIT', ignore).off('SIGTERM', passOn).off('SIGHUP', passOn);
+  }
+}
