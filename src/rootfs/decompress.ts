@@ -2,11 +2,14 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { SdmeError } from '../base/errors.ts';
-import { startFilter } from '../system/exec/filter.ts';
+import { startFilter, startPipeFilter } from '../system/exec/filter.ts';
 import type { Compression } from './magic.ts';
 
 /** Memory of a decompressor; `xz -9` needs 65 MiB, larger dictionaries are made by hand. */
 const filterMemory = 512 * 1024 * 1024;
+
+/** What makes bzip2 and xz write the plain bytes of standard input to standard output. */
+const decompress = ['-d', '-c'];
 
 /** The plain bytes of a compressed file. Disposing ends whatever makes them. */
 export interface PlainBytes extends AsyncDisposable {
@@ -27,7 +30,7 @@ function filtered(
   program: 'bzip2' | 'xz',
   signal: AbortSignal,
 ): PlainBytes {
-  const filter = startFilter(program, ['-d', '-c'], { input: handle.fd, memory: filterMemory, signal });
+  const filter = startFilter(program, decompress, { input: handle.fd, memory: filterMemory, signal });
   return {
     stream: filter.output,
     check: async () => {
@@ -90,5 +93,40 @@ export async function openPlain(
     case 'bzip2':
     case 'xz':
       return filtered(path, handle, compression, signal);
+  }
+}
+
+/** A decompressor whose output is a pipe for the unpacker. */
+export interface PlainPipe extends AsyncDisposable {
+  readonly handle: FileHandle;
+  /** After the end of the pipe: whether the file was whole. @throws SdmeError `unpack.format` */
+  check(): Promise<void>;
+}
+
+/** Opens a file the unpacker cannot decompress itself. `directory`: see `startPipeFilter`. */
+export async function openPlainPipe(
+  path: string,
+  program: 'bzip2' | 'xz',
+  directory: string,
+  signal: AbortSignal,
+): Promise<PlainPipe> {
+  const source = await open(path, 'r');
+  try {
+    const options = { input: source.fd, memory: filterMemory, signal, directory };
+    const filter = await startPipeFilter(program, decompress, options);
+    return {
+      handle: filter.output,
+      check: async () => {
+        try {
+          await filter.check();
+        } catch (cause) {
+          signal.throwIfAborted();
+          throw damaged(path, cause);
+        }
+      },
+      [Symbol.asyncDispose]: () => filter[Symbol.asyncDispose](),
+    };
+  } finally {
+    await source.close();
   }
 }
