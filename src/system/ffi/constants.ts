@@ -57,6 +57,7 @@ export const MS_SLAVE = 0x80000;
 export const MNT_DETACH = 0x2;
 
 export const AF_UNIX = 1;
+export const SOCK_STREAM = 1;
 export const SOCK_SEQPACKET = 5;
 export const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;

@@ -44,6 +44,7 @@ export interface Libc {
   setns(fd: number, kind: number): number;
   mount(source: Buffer, target: Buffer, type: Buffer | null, flags: number, data: Buffer | null): number;
   umount2(target: Buffer, flags: number): number;
+  seccomp(number: number, operation: number, flags: number, program: Buffer): number;
   // sockets
   socketpair(domain: number, type: number, protocol: number, fds: Buffer): number;
   sendmsg(fd: number, message: Buffer, flags: number): number;
@@ -86,6 +87,7 @@ function declare(koffi: typeof Koffi): Libc {
     setns: c.func('setns', 'int', ['int', 'int']),
     mount: c.func('mount', 'int', ['void*', 'void*', 'void*', 'ulong', 'void*']),
     umount2: c.func('umount2', 'int', ['void*', 'int']),
+    seccomp: c.func('syscall', 'long', ['long', 'uint', 'uint', 'void*']),
     socketpair: c.func('socketpair', 'int', ['int', 'int', 'int', 'void*']),
     sendmsg: c.func('sendmsg', 'long', ['int', 'void*', 'int']),
     recvmsg: c.func('recvmsg', 'long', ['int', 'void*', 'int']),

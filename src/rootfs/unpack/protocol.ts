@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { type ErrorRecord, isErrorCode } from '../../base/errors.ts';
+
+/** Limits of one unpacking, over all its layers. */
+export interface UnpackLimits {
+  /** Plain bytes of the layers: contents, headers, padding. */
+  readonly bytes: number;
+  readonly entries: number;
+  /** Directories above an entry, itself included. */
+  readonly depth: number;
+  readonly layers: number;
+}
+
+/** Choices for one unpacking. */
+export interface UnpackPolicy {
+  /** Devices and fifos; skipped ones are told in a note. */
+  readonly devices: 'create' | 'skip';
+  /** `.wh.` names: `apply` in image layers; `plain` in tarballs that are no layers. */
+  readonly whiteouts: 'apply' | 'plain';
+}
+
+/** What the child is started with, as its only argument. */
+export interface ChildStart {
+  readonly parent: number;
+  readonly target: string;
+  readonly limits: UnpackLimits;
+  readonly policy: UnpackPolicy;
+}
+
+/** What comes with each layer's file. Digests and sizes that are present are checked. */
+export interface LayerOrder {
+  readonly label: string;
+  readonly digest?: string;
+  readonly size?: number;
+  readonly diffId?: string;
+}
+
+const errorFields = z.object({
+  code: z.string().refine(isErrorCode),
+  message: z.string(),
+  retryable: z.boolean(),
+  causes: z.array(z.string()),
+  facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+});
+const errorRecord = z.custom<ErrorRecord>((value) => errorFields.safeParse(value).success);
+
+/** What the child says, one JSON text a line. `bytes` are of the file as it lies there, compressed. */
+export const childMessage = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('ready') }),
+  z.object({ type: z.literal('progress'), bytes: z.number() }),
+  z.object({ type: z.literal('layer'), bytes: z.number() }),
+  z.object({ type: z.literal('failed'), error: errorRecord }),
+  z.object({
+    type: z.literal('done'),
+    bytes: z.number(),
+    entries: z.number(),
+    notes: z.array(z.string()),
+  }),
+]);
+export type ChildMessage = z.infer<typeof childMessage>;
