@@ -131,14 +131,19 @@ async function waitFor(download: Download, member: Member): Promise<'fetched' | 
   }
 }
 
-/** Fails the members that would ask where it failed; true when somebody is left to try elsewhere. */
-function failThoseAt(download: Download, origin: string, error: SdmeError): boolean {
-  for (const member of [...download.members]) {
+/**
+ * Lets others go on where one origin failed: its members get the error. False, and nothing done, when nobody would ask
+ * elsewhere; then all of them get it once the download has ended.
+ */
+function handOver(download: Download, origin: string, error: SdmeError): boolean {
+  const members = [...download.members];
+  if (members.every(({ wish }) => wish.origin === origin)) return false;
+  for (const member of members) {
     if (member.wish.origin !== origin) continue;
     download.members.delete(member);
     member.ending.reject(error);
   }
-  return download.members.size > 0;
+  return true;
 }
 
 /** Runs a download until it is in the store or nobody is left; tells every member. */
@@ -208,9 +213,9 @@ async function fetchForMembers(
       return;
     } catch (thrown) {
       const error = toSdmeError(thrown);
-      const elsewhere = error.code.startsWith('oci.') && asking !== undefined;
-      if (stop.signal.aborted || !elsewhere || asking === undefined) throw error;
-      if (!failThoseAt(download, asking.wish.origin, error)) throw error;
+      const registryFailed = error.code.startsWith('oci.');
+      if (stop.signal.aborted || !registryFailed || asking === undefined) throw error;
+      if (!handOver(download, asking.wish.origin, error)) throw error;
       await writer.restart();
     }
   }

@@ -20,12 +20,8 @@ test('the whole begins again, the asked-for part is appended, another part is as
   for (const range of ['0-99/100', '41-99/100', '40-98/100', '40-99/200', 'x']) {
     assert.equal(judge(206, part(range), 40), 'ask-again', range);
   }
-  assert.throws(
-    () => judge(206, part('0-99/100', '100'), 0) === 'append' || judge(206, part('5-99/100'), 0),
-    {
-      code: 'oci.protocol',
-    },
-  );
+  assert.equal(judge(206, part('0-99/100', '100'), 0), 'append');
+  assert.throws(() => judge(206, part('5-99/100'), 0), { code: 'oci.protocol' });
 });
 
 test('a length other than the descriptor says is refused before a byte is read (I9)', () => {
