@@ -14,8 +14,10 @@ export type PathFacts =
 export type DetectedSource =
   | { readonly kind: 'url'; readonly url: string }
   | { readonly kind: 'registry'; readonly reference: string }
-  | { readonly kind: 'directory' | 'layout'; readonly path: string }
-  | { readonly kind: 'tarball' | 'archive'; readonly path: string; readonly compression: Compression };
+  | { readonly kind: 'directory'; readonly path: string }
+  | { readonly kind: 'layout'; readonly path: string }
+  | { readonly kind: 'tarball'; readonly path: string; readonly compression: Compression }
+  | { readonly kind: 'archive'; readonly path: string; readonly compression: Compression };
 
 /** Sources whose text alone decides; undefined for a path, which must be looked at (contract 6.1, rows 1-2). */
 export function detectByText(source: string): DetectedSource | undefined {

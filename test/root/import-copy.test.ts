@@ -70,7 +70,7 @@ test('owners, modes, times, links, holes and special files are copied as they ar
   assert.ok((await lstat(join(target, 'fifo'))).isFIFO());
   assert.equal((await readdir(target, { encoding: 'buffer' })).length, 8);
   assert.equal((await stat(target)).mtimeMs, 6000);
-  assert.deepEqual(copied, { entries: 9, bytes: 7 + 7 + 64 * 1024 * 1024 + 1 });
+  assert.deepEqual(copied, { entries: 9, bytes: 7 + 64 * 1024 * 1024 + 1 });
 });
 
 const xattrs = ((): string | false => {

@@ -1,11 +1,10 @@
-/**
- * Attributes that belong to the machine or mount a tree was on, and mean nothing or harm elsewhere: labels and
- * measurements of security modules, and overlayfs's own marks (unpack-cases D11, D12).
- */
-const dropped = ['security.selinux', 'security.ima', 'security.evm', 'system.nfs4_acl'];
-const droppedPrefixes = ['trusted.overlay.', 'user.overlay.'];
+import { xattrFate } from '../unpack/xattr-rules.ts';
 
-/** Whether a copied file keeps an extended attribute, e.g. `security.capability`. */
+/**
+ * Whether a copied file keeps an extended attribute. What the unpacker drops as belonging to another machine or to
+ * an overlay is dropped here too; what it merely has no right to set (ACLs, other `trusted.*`) is kept, as a copy is
+ * made by root.
+ */
 export function keepsXattr(name: string): boolean {
-  return !dropped.includes(name) && !droppedPrefixes.some((prefix) => name.startsWith(prefix));
+  return xattrFate(name) !== 'drop';
 }

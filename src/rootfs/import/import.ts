@@ -1,4 +1,3 @@
-import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Context } from '../../base/context.ts';
 import { SdmeError } from '../../base/errors.ts';
@@ -15,9 +14,8 @@ import { prepareTree } from '../prepare/prepare.ts';
 import { factsOf } from '../source-facts.ts';
 import { type ImportStore, makeStore, rootfsExists } from '../store.ts';
 import { checkUnused } from '../usage.ts';
-import { fillFromArchive } from './fill-archive.ts';
 import { fillFromDirectory } from './fill-directory.ts';
-import { fillFromSource } from './fill-image.ts';
+import { fillFromImage } from './fill-image.ts';
 import { fillFromTarball } from './fill-tarball.ts';
 import type { Filled } from './filled.ts';
 import { committedResult, type ImportRecords, writeRecords } from './records.ts';
@@ -82,10 +80,9 @@ async function fill(work: ImportWork): Promise<Filled> {
     case 'tarball':
       return fillFromTarball(work, source);
     case 'archive':
-      return fillFromArchive(work, source);
     case 'layout':
     case 'registry':
-      return fillFromSource(work, source);
+      return fillFromImage(work, source);
   }
 }
 
@@ -160,8 +157,6 @@ export async function importRootfs(
   const place = layout.rootfsDir(input.name);
   await using cleanup = new AsyncDisposableStack();
   const staging = cleanup.use(await makeStaging(place, 'import'));
-  // Closed to others by the data directory; a tree that says nothing about its root gets what a root has.
-  await chmod(staging.path, 0o755);
   let scratch: Promise<string> | undefined;
   const makeScratch = async (): Promise<string> => cleanup.use(await makeStaging(place, 'download')).path;
   const work: ImportWork = {

@@ -29,9 +29,19 @@ function removeXattr(path: Buffer, name: string): void {
   throw kernelError('lremovexattr', errno, `cannot remove ${name} of ${showBytes(path)}`);
 }
 
+/** The size of a file; 0 when another of its names was counted before. */
+function newBytes(path: Buffer, linked: Set<bigint>): number {
+  const { size, nlink, ino } = lstatSync(path, { bigint: true });
+  if (nlink > 1n) {
+    if (linked.has(ino)) return 0;
+    linked.add(ino);
+  }
+  return Number(size);
+}
+
 /**
- * Removes every extended attribute that `keep` refuses from a tree that nobody else writes to, and counts the
- * entries. Symlinks are not followed. The event loop gets a turn every few milliseconds.
+ * Removes every extended attribute that `keep` refuses from a tree that nobody else writes to, and counts its
+ * entries and bytes. Symlinks are not followed. The event loop gets a turn every few milliseconds.
  *
  * @throws SdmeError `syscall`; the signal's reason
  */
@@ -43,6 +53,7 @@ export async function filterXattrs(
   const buffer = Buffer.allocUnsafe(64 * 1024);
   const pending: Buffer[] = [Buffer.from(root)];
   const counts = { entries: 0, bytes: 0 };
+  const linked = new Set<bigint>();
   let sliceEnd = performance.now() + sliceMs;
   const visit = (path: Buffer): void => {
     const terminated = Buffer.concat([path, Buffer.alloc(1)]);
@@ -55,7 +66,7 @@ export async function filterXattrs(
       const path = Buffer.concat([directory, slash, entry.name]);
       visit(path);
       if (entry.isDirectory()) pending.push(path);
-      if (entry.isFile()) counts.bytes += lstatSync(path).size;
+      if (entry.isFile()) counts.bytes += newBytes(path, linked);
       if (performance.now() < sliceEnd) continue;
       await nextTurn();
       signal.throwIfAborted();

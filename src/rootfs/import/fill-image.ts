@@ -1,0 +1,115 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Context } from '../../base/context.ts';
+import { SdmeError } from '../../base/errors.ts';
+import { type ImageSource, parsePlatform, type ResolvedImage } from '../../oci/index.ts';
+import { removeTree } from '../../system/fs/remove-tree.ts';
+import { classifyImage, decideTreatment, type ImageClass } from '../classify.ts';
+import { openPlain } from '../decompress.ts';
+import type { DetectedSource } from '../detect.ts';
+import { checkSpace, diskSpace, leastUnpackFactor } from '../disk-space.ts';
+import type { Unpacked } from '../unpack/unpack.ts';
+import type { ByteOrigins, Filled } from './filled.ts';
+import type { ImportWork } from './import.ts';
+import { feedLayers } from './layer-feed.ts';
+import { unpackInto } from './unpack-into.ts';
+
+/** The sources that hold images. */
+export type ImageOrigin = Extract<DetectedSource, { kind: 'registry' | 'layout' | 'archive' }>;
+
+async function openSource({ ctx, store, input }: ImportWork, origin: ImageOrigin): Promise<ImageSource> {
+  const { images } = store;
+  const options = {
+    noCache: input.noCache,
+    ...(input.platform === undefined ? {} : { platform: parsePlatform(input.platform) }),
+  };
+  switch (origin.kind) {
+    case 'registry':
+      return images.registry(origin.reference, options);
+    case 'layout':
+      return images.layout(origin.path, options);
+    case 'archive': {
+      const { path, compression } = origin;
+      if (compression === 'none') return images.archive(path, ctx.signal, options);
+      const plain = (signal: AbortSignal) => openPlain(path, compression, signal);
+      return images.archive(path, ctx.signal, { ...options, plain });
+    }
+  }
+}
+
+/** Says what the image is, and refuses what cannot be imported as it was asked for. */
+function classify({ ctx, input }: ImportWork, image: ResolvedImage): ImageClass {
+  const found = classifyImage(image.config);
+  const treatment = decideTreatment(found, input);
+  ctx.log.info(treatment.as === 'base' ? 'OCI image: base OS' : 'OCI image: application');
+  if (treatment.as === 'app') {
+    throw new SdmeError(
+      'system.unsupported',
+      `this version cannot put an application on a base rootfs ('${treatment.baseFs}'); use --oci-mode=base or -f to import the image as it is`,
+    );
+  }
+  return treatment.as === 'base' ? 'base' : 'app';
+}
+
+/** Refuses what the disk cannot hold: the layers unpacked, and those still to be fetched if they are kept beside. */
+async function checkDisk(work: ImportWork, source: ImageSource, image: ResolvedImage): Promise<void> {
+  const { layout } = work.store;
+  const unpacked = image.layers.reduce((sum, { size }) => sum + size, 0) * leastUnpackFactor;
+  const need = { bytes: unpacked, inodes: image.layers.length };
+  checkSpace(layout.fsDir, await diskSpace(layout.fsDir), need);
+  let fetched = 0;
+  for (const layer of image.layers) if (!(await source.has(layer))) fetched += layer.size;
+  const cache = await diskSpace(layout.dataDir);
+  if (layout.blobCacheDir.startsWith(`${layout.dataDir}/`)) {
+    checkSpace(layout.fsDir, cache, { bytes: unpacked + fetched, inodes: 0 });
+  }
+}
+
+/** Removes what a tree holds; the directory itself stays, as it is marked as ours. */
+async function emptyTree(ctx: Context, tree: string): Promise<void> {
+  for (const name of await readdir(tree, { encoding: 'buffer' })) {
+    await removeTree(join(tree, name.toString('latin1')), { signal: ctx.signal });
+  }
+}
+
+/** Unpacks the layers; a blob of the cache that turns out damaged is fetched anew, once. */
+async function unpackImage(
+  work: ImportWork,
+  source: ImageSource,
+  image: ResolvedImage,
+): Promise<Unpacked & ByteOrigins> {
+  const { ctx, store } = work;
+  for (let again = false; ; again = true) {
+    await using feed = feedLayers(ctx, source, image, store.settings.oci_parallel_blobs);
+    try {
+      const unpacked = await unpackInto(work, await feed.layers(), 'apply');
+      return { ...unpacked, ...feed.origins() };
+    } catch (error) {
+      const damaged = error instanceof SdmeError && error.code === 'oci.digest-mismatch';
+      if (again || !damaged || !(await feed.discardCurrent())) throw error;
+      ctx.log.warn(`${error.message}; fetching it again`);
+      await emptyTree(ctx, work.tree);
+    }
+  }
+}
+
+/** Fills the tree with an image's layers. @throws SdmeError `oci.*`, `unpack.*`, `disk.full`, `input.invalid` */
+export async function fillFromImage(work: ImportWork, origin: ImageOrigin): Promise<Filled> {
+  const { ctx } = work;
+  await using source = await openSource(work, origin);
+  const image = await source.resolve(ctx);
+  const imageClass = classify(work, image);
+  await checkDisk(work, source, image);
+  ctx.progress.step('download');
+  const { bytes, entries, sharedBytes, cachedBytes, fetchedBytes } = await unpackImage(work, source, image);
+  const { config, reference, manifestDigest } = image;
+  return {
+    kind: origin.kind,
+    bytes,
+    entries,
+    sharedBytes,
+    cachedBytes,
+    fetchedBytes,
+    image: { class: imageClass, config, reference, manifestDigest },
+  };
+}
