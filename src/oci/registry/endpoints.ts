@@ -53,9 +53,12 @@ export function endpointsFor(reference: Reference, rules: readonly RegistryRule[
   return [...mirrors, endpointAt(own, rule.insecure, false)];
 }
 
-/** Schemes to try, in order: loopback registries speak plain http unless they have certificates (contract 6.1). */
+/**
+ * Schemes to try, in order. An insecure host may speak either; loopback speaks plain http unless it has certificates
+ * (contract 6.1).
+ */
 export function schemesFor(endpoint: Endpoint, hasCertificates: boolean): readonly ('https' | 'http')[] {
+  if (endpoint.insecure) return ['https', 'http'];
   const { hostname } = new URL(`http://${endpoint.host}`);
-  if (isLoopback(hostname) && !hasCertificates) return ['http'];
-  return endpoint.insecure ? ['https', 'http'] : ['https'];
+  return isLoopback(hostname) && !hasCertificates ? ['http'] : ['https'];
 }

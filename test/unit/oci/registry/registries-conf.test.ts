@@ -96,6 +96,7 @@ test('plain http is for loopback without certificates and, second, for insecure 
   assert.deepEqual(schemesFor(at('localhost:5000'), false), ['http']);
   assert.deepEqual(schemesFor(at('[::1]:5000'), false), ['http']);
   assert.deepEqual(schemesFor(at('127.0.0.1:5000'), true), ['https']);
+  assert.deepEqual(schemesFor(at('127.0.0.1:5000', true), false), ['https', 'http']);
   assert.deepEqual(schemesFor(at('r.example'), false), ['https']);
   assert.deepEqual(schemesFor(at('r.example', true), false), ['https', 'http']);
 });
