@@ -1,7 +1,7 @@
 import { closeSync, constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { Socket } from 'node:net';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { SdmeError } from '../../base/errors.ts';
 import { streamPair } from '../../system/descriptor-passing.ts';
@@ -21,8 +21,9 @@ const nothing = Promise.resolve();
 /** Opens a layer's source. @throws SdmeError `io`; `unpack.format` when a path is no regular file (F18) */
 export async function openLayer(source: LayerSource): Promise<OpenLayer> {
   if (typeof source === 'string') return openPath(source);
-  if ('fd' in source) return { fd: source.fd, complete: nothing, [Symbol.asyncDispose]: () => nothing };
-  return openStream(source);
+  // A stream over a file has a descriptor too, but may be a part of the file.
+  if (source instanceof Readable) return openStream(source);
+  return { fd: source.fd, complete: nothing, [Symbol.asyncDispose]: () => nothing };
 }
 
 async function openPath(path: string): Promise<OpenLayer> {
