@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { createClient, type LocalPrograms, parseSettings } from '../../src/producer/index.ts';
+import { openLocalKeeper } from '../../src/producer/local-keeper.ts';
+import { embeddedFiles } from '../../src/queue/embedded-files.ts';
+import { takeFlock } from '../../src/system/exec/flock.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 import { answers, type LocalStage, openLocalStage } from './fixtures/local-stage.ts';
 
@@ -79,10 +82,15 @@ test('who waits starts everything again when the supervisor was killed', async (
   });
   assert.ok(first !== undefined);
   process.kill(first, 'SIGKILL');
-  const [second] = await waitFor('a new supervisor', async () => {
-    const pids = (await stage.pids('supervisor')).filter((pid) => pid !== first);
-    return pids.length === 1 && (await answers(stage.layout)) ? pids : undefined;
-  });
+  const [second] = await waitFor(
+    'a new supervisor',
+    async () => {
+      const pids = (await stage.pids('supervisor')).filter((pid) => pid !== first);
+      return pids.length === 1 && (await answers(stage.layout)) ? pids : undefined;
+      // Sooner than the command that is kept back meanwhile gives up.
+    },
+    8_000,
+  );
   assert.notEqual(second, first);
   await waitFor('a new worker', async () => (await stage.pids('worker')).length === 1);
   assert.equal((await client.show(id)).state, 'queued');
@@ -111,4 +119,27 @@ test('a runtime directory too deep for a socket is refused with what to do', asy
     message: /choose a shorter rundir/,
   });
   await client.close();
+});
+
+test('while work needs the queue nobody can decide that it is idle, and afterwards somebody can', async () => {
+  await using stage = await openLocalStage();
+  const keeper = openLocalKeeper({
+    settings: stage.settings,
+    configFile: stage.configFile,
+    environment: {},
+    programs: programsOf(stage),
+  });
+  const { submitLock } = embeddedFiles(stage.layout);
+  const { promise: finish, resolve } = Promise.withResolvers<void>();
+  const first = keeper.hold(() => finish);
+  const second = await keeper.hold(async () => answers(stage.layout));
+  assert.equal(second, true);
+  assert.equal(await takeFlock(submitLock, 'exclusive', 0), undefined);
+  await keeper.close();
+  assert.equal(await takeFlock(submitLock, 'exclusive', 0), undefined, 'the first still needs it');
+  resolve();
+  await first;
+  const idle = await takeFlock(submitLock, 'exclusive', 0);
+  assert.ok(idle !== undefined);
+  await idle.release();
 });

@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { channels } from '../../src/queue/keys.ts';
 import { waitFor } from '../helpers/wait-for.ts';
-import { openPuppet } from './fixtures/puppet.ts';
+import { openPuppet, type Puppet } from './fixtures/puppet.ts';
+
+/** How many listen for hints of a job. */
+async function listeners(stage: Puppet, id: string): Promise<number> {
+  const reply: unknown = await stage.connection.commands.call('PUBSUB', 'NUMSUB', channels.job(id));
+  return Array.isArray(reply) ? Number(reply[1]) : Number.NaN;
+}
 
 test('a submitted job is queued with its input and the host of the settings', async () => {
   await using stage = await openPuppet();
@@ -106,7 +113,7 @@ test('wait gives the record soon after the end, whatever the end was', async () 
   const { id } = await stage.client.submit('host.ping', {});
   const waiting = stage.client.wait(id);
   await stage.begin(id);
-  await waitFor('the running state', async () => (await stage.client.show(id)).state === 'running');
+  await waitFor('the subscription', async () => (await listeners(stage, id)) === 1);
   const endedAt = Date.now();
   await stage.fail(id);
   assert.equal((await waiting).state, 'failed');
@@ -118,13 +125,10 @@ test('wait ends with the reason of its signal, and leaves no subscription', asyn
   const { id } = await stage.client.submit('host.ping', {});
   const stop = new AbortController();
   const waiting = stage.client.wait(id, { signal: stop.signal });
-  const channel = `{sdme}:hint:job:${id}`;
-  const listeners = async (): Promise<unknown> =>
-    ((await stage.connection.commands.call('PUBSUB', 'NUMSUB', channel)) as unknown[])[1];
-  await waitFor('the subscription', async () => Number(await listeners()) === 1);
+  await waitFor('the subscription', async () => (await listeners(stage, id)) === 1);
   stop.abort(new Error('enough'));
   await assert.rejects(waiting, /enough/);
-  await waitFor('the end of the subscription', async () => Number(await listeners()) === 0);
+  await waitFor('the end of the subscription', async () => (await listeners(stage, id)) === 0);
 });
 
 test("result is the checked result, or the job's own error", async () => {
