@@ -1,7 +1,7 @@
-import { rm } from 'node:fs/promises';
 import type { Context } from '../base/context.ts';
 import { removeByStaging } from '../system/fs/staging.ts';
 import { clearStale } from './gc.ts';
+import { removeRecords } from './import/records.ts';
 import { requireRootfs, type Store } from './store.ts';
 import { checkUnused } from './usage.ts';
 
@@ -23,8 +23,7 @@ export async function removeRootfs(ctx: Context, store: Store, name: string): Pr
   await ctx.withSlot('disk', async () => {
     // Not under the signal: once the name is gone the tree goes too, and a cancel comes too late.
     await removeByStaging(layout.rootfsDir(name));
-    await rm(layout.rootfsMetaFile(name), { force: true });
-    await rm(layout.rootfsEnvFile(name), { force: true });
+    await removeRecords(layout, name);
   });
   return { name };
 }

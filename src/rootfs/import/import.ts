@@ -18,7 +18,7 @@ import { fillFromDirectory } from './fill-directory.ts';
 import { fillFromImage } from './fill-image.ts';
 import { fillFromTarball } from './fill-tarball.ts';
 import type { Filled } from './filled.ts';
-import { committedResult, type ImportRecords, writeRecords } from './records.ts';
+import { committedResult, type ImportRecords, removeRecords, writeRecords } from './records.ts';
 
 /** One import under way. */
 export interface ImportWork {
@@ -128,8 +128,13 @@ async function fillAndCommit(work: ImportWork, staging: Staging): Promise<FsImpo
   const result = resultOf(work, filled);
   // Again: a container may have been made of the old rootfs since the import began.
   if (input.force) await checkUnused(store.layout, input.name);
-  await writeRecords(store.layout, tree, ctx.jobId, result, recordsOf(work, filled));
-  await staging.commit({ replace: input.force });
+  try {
+    await writeRecords(store.layout, tree, ctx.jobId, result, recordsOf(work, filled));
+    await staging.commit({ replace: input.force });
+  } catch (error) {
+    if (!(await rootfsExists(store.layout, input.name))) await removeRecords(store.layout, input.name);
+    throw error;
+  }
   return result;
 }
 

@@ -90,3 +90,9 @@ export async function writeRecords(
   else await writeWhole(layout.rootfsEnvFile(result.name), records.environment);
   await writeWhole(layout.rootfsMetaFile(result.name), formatKeyValues(meta));
 }
+
+/** Removes what is kept beside a rootfs. */
+export async function removeRecords(layout: Layout, name: string): Promise<void> {
+  await rm(layout.rootfsMetaFile(name), { force: true });
+  await rm(layout.rootfsEnvFile(name), { force: true });
+}

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import { SdmeError } from '../../base/errors.ts';
 import { plainEnvironment, run } from './run.ts';
 
@@ -100,8 +100,15 @@ export function startFilter(program: string, args: readonly string[], options: F
   const child = start(program, args, options, 'pipe');
   const { stdout } = child;
   if (stdout === null) throw new SdmeError('internal', 'a child without pipes');
-  const release = async (): Promise<void> => void stdout.destroy();
-  return { output: stdout, ...follow(child, program, options.signal, release) };
+  // Taken over at once: Node throws away the output of a program that ends before anybody reads it.
+  const output = new PassThrough();
+  stdout.once('error', (error) => void output.destroy(error));
+  stdout.pipe(output);
+  const release = async (): Promise<void> => {
+    stdout.destroy();
+    output.destroy();
+  };
+  return { output, ...follow(child, program, options.signal, release) };
 }
 
 /**
