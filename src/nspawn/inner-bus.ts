@@ -23,7 +23,8 @@ function connects(path: string): Promise<boolean> {
  * of the container's making is not followed on the host.
  */
 async function socketAnswers(leader: number): Promise<boolean> {
-  const root = `/proc/${leader}/root`;
+  // The `.` leads through the link that `root` is, which is not followed as a last component.
+  const root = `/proc/${leader}/root/.`;
   try {
     using directory = openDirectoryIn(root, 'run/dbus');
     if (kindInNoFollow(root, 'run/dbus/system_bus_socket') !== 'other') return false;

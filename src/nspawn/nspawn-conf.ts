@@ -1,6 +1,7 @@
 import { SdmeError } from '../base/errors.ts';
 import type { Layout } from '../base/paths.ts';
 import { type ArgumentFacts, lowerDirectory, nspawnArguments } from './arguments.ts';
+import { unixExportPath } from './nspawn-leftovers.ts';
 import type { ContainerRecord } from './record.ts';
 import { escapeSpecifiers, quoteCommand } from './unit-quote.ts';
 
@@ -79,9 +80,12 @@ function mountLines({ record, layout, programs, submounts }: NspawnConfOptions):
 function unmountLines({ record, layout, programs, submounts }: NspawnConfOptions): string[] {
   const dir = layout.containerDir(record.NAME);
   const targets = [...submounts].reverse().map((mountPoint) => submountPaths(dir, mountPoint).merged);
-  return [...targets, `${dir}/merged`].map(
+  const overlays = [...targets, `${dir}/merged`].map(
     (target) => `ExecStopPost=-${quoteCommand(programs.umount, [target])}`,
   );
+  // A killed nspawn leaves this mount, and the automatic restart would refuse to begin.
+  const leftover = quoteCommand(programs.umount, ['--quiet', unixExportPath(record.NAME)]);
+  return record.RESTART_POLICY === 'on-failure' ? [...overlays, `ExecStopPost=-${leftover}`] : overlays;
 }
 
 function startLine({ record, layout, programs, facts, podNetns }: NspawnConfOptions): string {

@@ -10,6 +10,7 @@ import { disableUnits } from '../system/systemd/unit-files.ts';
 import { resetFailedUnit, stopUnit, unitState } from '../system/systemd/units.ts';
 import type { ContainerDeps } from './deps.ts';
 import { isEnabled } from './enable-container.ts';
+import { clearNspawnLeftovers } from './nspawn-leftovers.ts';
 import { lookAtClaim, removeState } from './state-file.ts';
 import { stopOn } from './stop-container.ts';
 import { unitName } from './template-unit.ts';
@@ -37,6 +38,7 @@ async function stopForRemoval(ctx: Context, bus: Bus, name: string, deps: Contai
   if (activeState !== 'active' && activeState !== 'inactive') await stopUnit(bus, unit, ctx);
   await stopOn(bus, { name, mode: 'terminate' }, deps, ctx);
   await resetFailedUnit(bus, unit, ctx);
+  await clearNspawnLeftovers(name, ctx);
 }
 
 async function keptVolumes(name: string, { layout }: ContainerDeps): Promise<string | undefined> {

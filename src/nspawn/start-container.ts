@@ -10,6 +10,7 @@ import { lowerDirectory } from './arguments.ts';
 import { waitForBoot } from './boot-wait.ts';
 import type { ContainerDeps } from './deps.ts';
 import { logJournalTail } from './journal-tail.ts';
+import { clearNspawnLeftovers } from './nspawn-leftovers.ts';
 import type { ContainerRecord } from './record.ts';
 import { readRecord } from './state-file.ts';
 import { endUnit } from './stop-container.ts';
@@ -34,6 +35,7 @@ async function prepare(ctx: Context, bus: Bus, record: ContainerRecord, deps: Co
   if (record.APPARMOR_PROFILE !== undefined) await requireApparmorProfile(record.APPARMOR_PROFILE);
   // A host that crashed or a unit that was killed leaves its overlay, and a second one must not cover it.
   await unmountAtOrBelow(`${containerDir}/merged`, ctx);
+  await clearNspawnLeftovers(record.NAME, ctx);
   await setLayerModes(containerDir);
   await writeUnits(bus, record, await prepareSubmounts(record, deps), deps, ctx);
 }

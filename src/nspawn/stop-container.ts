@@ -6,14 +6,15 @@ import { getMachine, killMachine, machineSignals, terminateMachine } from '../sy
 import { resetFailedUnit, stopUnit, type UnitState, unitState, watchUnit } from '../system/systemd/units.ts';
 import { waitForChange } from '../system/systemd/wait-for-change.ts';
 import type { ContainerDeps } from './deps.ts';
+import { clearNspawnLeftovers } from './nspawn-leftovers.ts';
 import { readRecord } from './state-file.ts';
 import { unitName } from './template-unit.ts';
 
 /** Asks a systemd that is PID 1 to halt: SIGRTMIN+3, see systemd(1); SIGRTMIN of the C library is 34. */
 const haltSignal = 34 + 3;
 const killSignal = 9;
-/** A halt request that came before PID 1 listened is lost, so it is repeated. */
-const repeatHaltMs = 5_000;
+/** A halt request that came before PID 1 listened is lost, nspawn's own too, so it is repeated. */
+const repeatHaltMs = 2_000;
 
 function isStopped(unit: UnitState): boolean {
   return unit.activeState === 'inactive' || unit.activeState === 'failed';
@@ -50,15 +51,16 @@ async function waitUntilStopped(
     await options.onWait?.();
     return undefined;
   };
-  return (await waitForChange(bus, signals, look, options)) ?? false;
+  return (await waitForChange(bus, signals, look, { ...options, lookAgainMs: repeatHaltMs })) ?? false;
 }
 
 /** Stops a container's unit whatever its state, without regard to the caller's cancellation. */
 export async function endUnit(bus: Bus, name: string, timeoutSeconds: number): Promise<void> {
   await stopUnit(bus, unitName(name));
-  if (await waitUntilStopped(bus, name, { timeoutMs: timeoutSeconds * 1000 })) return;
+  const timeoutMs = timeoutSeconds * 1000;
+  if (await waitUntilStopped(bus, name, { timeoutMs, onWait: haltAgain(bus, name, {}) })) return;
   await killMachine(bus, name, 'all', killSignal);
-  if (await waitUntilStopped(bus, name, { timeoutMs: timeoutSeconds * 1000 })) return;
+  if (await waitUntilStopped(bus, name, { timeoutMs })) return;
   throw stopTimeout(name, 2 * timeoutSeconds);
 }
 
@@ -111,10 +113,11 @@ export async function stopOn(
   const stopped = await waitUntilStopped(bus, name, {
     ...options,
     timeoutMs: seconds * 1000,
-    ...(mode === 'graceful' ? { onWait: haltAgain(bus, name, options) } : {}),
+    ...(mode === 'kill' ? {} : { onWait: haltAgain(bus, name, options) }),
   });
   if (!stopped) throw stopTimeout(name, seconds);
   if (mode === 'kill') await resetFailedUnit(bus, unitName(name), options);
+  await clearNspawnLeftovers(name, { ...(options.signal === undefined ? {} : { signal: options.signal }) });
   return true;
 }
 

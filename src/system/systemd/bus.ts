@@ -72,7 +72,6 @@ function breakage(connection: MessageBus): { promise: Promise<never>; abandon: (
 
 /** The first of: the work's own end, the time limit, the signal. */
 async function limited<Value>(work: Promise<Value>, what: string, options: WaitOptions): Promise<Value> {
-  options.signal?.throwIfAborted();
   const { promise: ended, reject } = Promise.withResolvers<never>();
   const limit = options.timeoutMs ?? defaultTimeoutMs;
   const late = new SdmeError('dbus', `${what} was not answered within ${limit / 1000} s`, {
@@ -115,6 +114,7 @@ export async function connectBus(options: WaitOptions = {}): Promise<Bus> {
   };
 
   async function call(request: BusRequest, wait: WaitOptions = {}): Promise<readonly unknown[]> {
+    wait.signal?.throwIfAborted();
     const message = new library.Message({
       destination: request.destination,
       path: request.path,
@@ -130,9 +130,10 @@ export async function connectBus(options: WaitOptions = {}): Promise<Bus> {
         throw busError(what, textsOf(error), error);
       },
     );
-    // The loser of the race must not count as an unhandled rejection.
-    reply.catch(() => {});
-    return limited(Promise.race([reply, broken.promise]), what, wait);
+    const answered = Promise.race([reply, broken.promise]);
+    // What comes after the caller stopped waiting must not count as an unhandled rejection.
+    answered.catch(() => {});
+    return limited(answered, what, wait);
   }
 
   async function listen(match: BusMatch, listener: (signal: BusSignal) => void): Promise<AsyncDisposable> {

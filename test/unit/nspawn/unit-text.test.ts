@@ -134,6 +134,13 @@ test('every key of the record becomes its line and argument, in the order of con
   );
 });
 
+test('an automatic restart is not refused for the mount that a killed nspawn left', () => {
+  assert.match(
+    conf('RESTART_POLICY=on-failure\n'),
+    /ExecStopPost=-\/usr\/bin\/umount --quiet \/run\/systemd\/nspawn\/unix-export\/web\n$/,
+  );
+});
+
 test('without a pod a private network is asked for, and nspawn looks after resolv.conf', () => {
   const line = conf('PRIVATE_NETWORK=1\nNETWORK_VETH=1\n');
   assert.match(line, /--keep-unit --private-network --resolv-conf=auto --network-veth --boot/);
