@@ -1,11 +1,13 @@
 import { describeError } from '../src/base/errors.ts';
 import { layoutFor, loadSettings } from '../src/config/load.ts';
+import { embeddedFiles, trimLog } from '../src/queue/embedded-files.ts';
 import { countLiveJobs } from '../src/queue/embedded-work.ts';
 import { localHostId } from '../src/queue/local-host.ts';
 import { supervise } from './supervise-run.ts';
 
 /** Time the worker gets to undo what its jobs began, beyond what it gives the jobs themselves. */
 const undoMs = 10_000;
+const trimEveryMs = 5 * 60_000;
 
 const log = (message: string): void => console.log(`${new Date().toISOString()} supervisor: ${message}`);
 
@@ -21,6 +23,10 @@ export async function superviseMain(workerFile: string): Promise<number> {
     const host = await localHostId(settings);
     const stop = new AbortController();
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => stop.abort());
+    // A host that is never idle keeps its supervisor, and its log, for ever.
+    const trimming = setInterval(() => {
+      trimLog(embeddedFiles(layout).log).catch((error) => log(describeError(error)));
+    }, trimEveryMs).unref();
     const end = await supervise({
       layout,
       worker: { program: process.execPath, args: [workerFile], env: definedOnly(process.env) },
@@ -29,6 +35,7 @@ export async function superviseMain(workerFile: string): Promise<number> {
       signal: stop.signal,
       log,
     });
+    clearInterval(trimming);
     log(`ended: ${end}`);
     return end === 'gave-up' ? 1 : 0;
   } catch (error) {

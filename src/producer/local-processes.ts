@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import type { Layout } from '../base/paths.ts';
-import { embeddedFiles, rotateLog } from '../queue/embedded-files.ts';
+import { embeddedFiles, trimLog } from '../queue/embedded-files.ts';
 import { startDetached } from '../system/exec/child.ts';
 
 /**
@@ -13,7 +13,7 @@ export async function startSupervisor(
   environment: Readonly<Record<string, string>>,
 ): Promise<void> {
   const { log } = embeddedFiles(layout);
-  await rotateLog(log);
+  await trimLog(log);
   const file = await open(log, 'a', 0o600);
   try {
     const [program = process.execPath, ...args] = command;

@@ -64,23 +64,10 @@ export async function ensureLocal(options: LocalOptions, signal?: AbortSignal): 
 
 async function start(layout: Layout, options: LocalOptions, signal: AbortSignal | undefined): Promise<void> {
   const units = await systemdRuns();
-  if (await isUp(layout, units)) return;
-  await clearFailure(layout);
-  const environment = localEnvironment(options.settings, options.configFile, options.environment);
-  if (units && (await systemdAnswers())) {
-    await startUnits(
-      embeddedUnits({
-        layout,
-        server: await findServerProgram(),
-        worker: options.programs.worker,
-        environment,
-        stopSeconds: options.settings.shutdown_grace + 10,
-      }),
-    );
-  } else {
-    await findServerProgram();
-    await startSupervisor(layout, options.programs.supervisor, environment);
-  }
+  const answer = await probeEmbedded(layout.queueSocket);
+  const up = answer !== 'none' && (await workerIsKept(layout, units));
+  if (up && answer === 'ready') return;
+  if (!up) await startAll(layout, options, units);
   try {
     await waitEmbedded(layout.queueSocket, { timeoutMs: startLimitMs, ...(signal && { signal }) });
   } catch (error) {
@@ -94,9 +81,21 @@ async function start(layout: Layout, options: LocalOptions, signal: AbortSignal 
  * An answering server is enough where a supervisor runs it: it dies with its supervisor, and the supervisor
  * keeps the worker. Units are two, so the worker's is asked for too.
  */
-async function isUp(layout: Layout, units: boolean): Promise<boolean> {
-  if ((await probeEmbedded(layout.queueSocket)) === 'none') return false;
+async function workerIsKept(layout: Layout, units: boolean): Promise<boolean> {
   return !units || (await unitActive(embeddedUnitNames(layout).worker).catch(() => true));
+}
+
+async function startAll(layout: Layout, options: LocalOptions, units: boolean): Promise<void> {
+  const { settings, configFile, programs } = options;
+  await clearFailure(layout);
+  const environment = localEnvironment(settings, configFile, options.environment);
+  const server = await findServerProgram();
+  if (units && (await systemdAnswers())) {
+    const stopSeconds = settings.shutdown_grace + 10;
+    await startUnits(embeddedUnits({ layout, server, worker: programs.worker, environment, stopSeconds }));
+  } else {
+    await startSupervisor(layout, programs.supervisor, environment);
+  }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Layout } from '../base/paths.ts';
 
@@ -47,13 +47,21 @@ export async function readFailure(layout: Layout): Promise<string | undefined> {
   }
 }
 
-/** Puts a log that has grown past `limit` bytes aside as `<log>.old`; only before anybody has it open. */
-export async function rotateLog(path: string, limit = 4 * 1024 * 1024): Promise<void> {
+/** Bytes after which a log is put aside as `<log>.old`. */
+const logLimit = 8 * 1024 * 1024;
+
+/**
+ * Puts a log aside that has grown past its limit. Its writers keep it open and append, so it is copied and
+ * emptied in place; lines written in between may be lost, as this is a log for people and no record.
+ */
+export async function trimLog(path: string, limit = logLimit): Promise<void> {
   const size = await stat(path).then(
     (found) => found.size,
     () => 0,
   );
-  if (size > limit) await rename(path, `${path}.old`);
+  if (size <= limit) return;
+  await copyFile(path, `${path}.old`);
+  await truncate(path);
 }
 
 /** True when this data directory ever had an embedded queue, i.e. jobs may be recorded in it. */

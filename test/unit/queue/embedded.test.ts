@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -10,6 +10,7 @@ import {
   prepareEmbeddedDirectories,
   socketPathProblem,
 } from '../../../src/queue/embedded.ts';
+import { trimLog } from '../../../src/queue/embedded-files.ts';
 import { encodeCommand } from '../../../src/queue/embedded-probe.ts';
 import { embeddedUnits, unitSuffix } from '../../../src/queue/embedded-units.ts';
 
@@ -93,4 +94,24 @@ test('signs that mean something to systemd reach the program as they are', () =>
   });
   assert.ok(worker.text.includes(String.raw`ExecStart="/n" "a\"b\\c%%d$$e"`), worker.text);
   assert.ok(worker.text.includes('Environment="HTTP_PROXY=http://u:p%%40$@proxy"'), worker.text);
+});
+
+test('a log past its limit is put aside, also while somebody appends to it', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'sdme-log-'));
+  const path = join(directory, 'log');
+  const writer = await open(path, 'a');
+  try {
+    await trimLog(join(directory, 'none'), 10);
+    await writer.write('0123456789');
+    await trimLog(path, 10);
+    assert.equal(await readFile(path, 'utf8'), '0123456789');
+    await writer.write('a');
+    await trimLog(path, 10);
+    await writer.write('after');
+    assert.equal(await readFile(`${path}.old`, 'utf8'), '0123456789a');
+    assert.equal(await readFile(path, 'utf8'), 'after');
+  } finally {
+    await writer.close();
+    await rm(directory, { recursive: true });
+  }
 });
