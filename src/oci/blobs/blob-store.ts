@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Digest } from '../../base/digests.ts';
 import type { Descriptor } from '../descriptors.ts';
 import { errorCode } from '../http/failures.ts';
+import { cleanManifestCache } from '../registry/manifest-cache.ts';
 import { blobPath, type CachedFile, listCache } from './cache-files.ts';
 import { diskFailure } from './disk-failure.ts';
 import { whatToEvict } from './eviction.ts';
@@ -31,7 +32,10 @@ export interface BlobStore {
   /** `transient`: the blob goes with its last pin, unless it was there before or somebody else wants it kept. */
   pin(digest: Digest, transient: boolean): Promise<Pin>;
   has(wanted: Descriptor): Promise<boolean>;
-  /** Opens a blob of that digest and size; one of another size is damaged and removed. Its content is not checked. */
+  /**
+   * Opens a blob of that digest and size; one of another size is damaged and as good as none, the next download
+   * replaces it. Its content is not checked.
+   */
   open(wanted: Descriptor): Promise<FileHandle | undefined>;
   /** Begins or continues a download. One at a time for each digest in a process. */
   begin(wanted: Descriptor, signal: AbortSignal): Promise<UnfinishedBlob>;
@@ -70,7 +74,11 @@ export function openBlobStore(cacheDir: string, maxSize: number): BlobStore {
     for (const { path } of [...going.blobs, ...loose]) await rm(path, { force: true });
     const gone = new Set(going.blobs.map(({ digest }) => digest));
     const left = blobs.filter(({ digest }) => !gone.has(digest));
-    if (left.length + blobs.length > 0) await writeUseIndex(cacheDir, formatUseIndex(left, uses));
+    if (blobs.length > 0) {
+      await writeUseIndex(cacheDir, formatUseIndex(left, uses)).catch(() => {
+        // E.g. the disk is full. The index holds nothing but the order of use, which is no reason to fail an import.
+      });
+    }
     return {
       freedBytes: [...going.blobs, ...loose].reduce((sum, { size }) => sum + size, 0),
       blobs: gone.size,
@@ -145,8 +153,7 @@ export function openBlobStore(cacheDir: string, maxSize: number): BlobStore {
     },
     open: async (wanted) => {
       const handle = await look(wanted);
-      if (handle === undefined) await drop(wanted.digest);
-      else used.set(wanted.digest, Date.now());
+      if (handle !== undefined) used.set(wanted.digest, Date.now());
       return handle;
     },
     begin: async (wanted, signal) => {
@@ -157,7 +164,10 @@ export function openBlobStore(cacheDir: string, maxSize: number): BlobStore {
       });
       return openUnfinished(cacheDir, wanted, owner, signal);
     },
-    clean: (all) => evict(all ? 0 : maxSize, true),
+    clean: async (all) => {
+      await cleanManifestCache(cacheDir, all);
+      return evict(all ? 0 : maxSize, true);
+    },
   };
 }
 

@@ -15,7 +15,12 @@ export interface BlobWish {
   readonly origin: string;
   readonly open: OpenBlob;
   readonly item: ProgressItem;
+  /** Fetches it even when the store has it. */
+  readonly anew: boolean;
 }
+
+/** How a blob got into the store: `cached` when it was there after all. */
+export type BlobVia = 'fetched' | 'shared' | 'cached';
 
 /**
  * Downloads of one worker, one at a time for each digest. An import that wants a blob which another one is fetching
@@ -27,13 +32,13 @@ export interface SharedDownloads {
    * Resolves when the blob is in the store. @returns whose download it was
    * @throws SdmeError why it cannot be had from this import's origin; the reason of `ctx.signal`
    */
-  join(ctx: Context, wish: BlobWish): Promise<'fetched' | 'shared'>;
+  join(ctx: Context, wish: BlobWish): Promise<BlobVia>;
 }
 
 interface Member {
   readonly wish: BlobWish;
   readonly ctx: Context;
-  readonly ending: PromiseWithResolvers<'fetched' | 'shared'>;
+  readonly ending: PromiseWithResolvers<BlobVia>;
 }
 
 interface Download {
@@ -73,11 +78,7 @@ export function openSharedDownloads(options: DownloadOptions): SharedDownloads {
   const forget = (download: Download): void => {
     if (running.get(download.wanted.digest) === download) running.delete(download.wanted.digest);
   };
-  const enter = (
-    ctx: Context,
-    wish: BlobWish,
-    known: Download | undefined,
-  ): Promise<'fetched' | 'shared'> => {
+  const enter = (ctx: Context, wish: BlobWish, known: Download | undefined): Promise<BlobVia> => {
     const download = known ?? begin(wish.wanted);
     const member: Member = { wish, ctx, ending: Promise.withResolvers() };
     const owner = ownerOf(download);
@@ -114,7 +115,7 @@ async function endOf(download: Download, signal: AbortSignal): Promise<void> {
 }
 
 /** Waits for a member's end; on its cancel it leaves, and the last to leave stops the download. */
-async function waitFor(download: Download, member: Member): Promise<'fetched' | 'shared'> {
+async function waitFor(download: Download, member: Member): Promise<BlobVia> {
   const { signal } = member.ctx;
   const leave = (): void => {
     if (!download.members.delete(member)) return;
@@ -149,24 +150,35 @@ function handOver(download: Download, origin: string, error: SdmeError): boolean
 /** Runs a download until it is in the store or nobody is left; tells every member. */
 async function work(download: Download, options: DownloadOptions, forget: () => void): Promise<void> {
   let unfinished: UnfinishedBlob | undefined;
+  const succeed = (ofOwner: BlobVia, ofOthers: BlobVia): void => {
+    forget();
+    const owner = ownerOf(download);
+    for (const member of download.members) {
+      const via = member === owner ? ofOwner : ofOthers;
+      member.wish.item.set(download.wanted.size, download.wanted.size);
+      member.wish.item.end(via === 'fetched' ? 'done' : via);
+      member.ending.resolve(via);
+    }
+  };
   try {
+    // Between an import's look into the store and its joining, another download may have put it there.
+    if (ownerOf(download)?.wish.anew !== true && (await options.store.has(download.wanted))) {
+      succeed('cached', 'cached');
+      return;
+    }
     unfinished = await options.store.begin(download.wanted, download.stop.signal);
     await fetchForMembers(download, unfinished, options);
     await unfinished.commit();
     unfinished = undefined;
-    forget();
-    const owner = ownerOf(download);
-    for (const member of download.members) {
-      member.wish.item.set(download.wanted.size, download.wanted.size);
-      member.wish.item.end(member === owner ? 'done' : 'shared');
-      member.ending.resolve(member === owner ? 'fetched' : 'shared');
-    }
+    succeed('fetched', 'shared');
   } catch (thrown) {
     const error = toSdmeError(thrown);
-    forget();
+    // Whoever comes from now on waits for the end and begins anew: the file is still ours.
+    download.stop.abort(error);
     await (error.code === 'oci.digest-mismatch' ? unfinished?.remove() : unfinished?.keep())?.catch(() => {
       // The first error is the one that says what went wrong; a file left behind is found by the next clean-up.
     });
+    forget();
     for (const member of download.members) member.ending.reject(error);
   } finally {
     download.members.clear();

@@ -1,6 +1,7 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, parseDigest } from '../../base/digests.ts';
+import { newUlid } from '../../base/ulid.ts';
 import { errorCode } from '../http/failures.ts';
 import type { CachedFile } from './cache-files.ts';
 
@@ -45,7 +46,12 @@ export async function readUseIndex(cacheDir: string): Promise<Map<Digest, number
 
 /** Replaces the index. The directory is what counts: a lost index costs an order, never a blob. */
 export async function writeUseIndex(cacheDir: string, text: string): Promise<void> {
-  const temporary = join(cacheDir, `.index-${process.pid}`);
-  await writeFile(temporary, text, { mode: 0o600 });
-  await rename(temporary, join(cacheDir, 'index'));
+  const temporary = join(cacheDir, `.index-${newUlid()}`);
+  try {
+    await writeFile(temporary, text, { mode: 0o600 });
+    await rename(temporary, join(cacheDir, 'index'));
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
 }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { splitDigest } from '../../base/digests.ts';
+import { newUlid } from '../../base/ulid.ts';
 import { diskFailure } from '../blobs/disk-failure.ts';
 import { digestSchema } from '../descriptors.ts';
 import { digestOf } from '../digest-check.ts';
@@ -72,7 +73,7 @@ export async function writeManifestCache(path: string, entry: CachedManifests): 
     mediaType,
     bytes: Buffer.from(bytes).toString('base64'),
   }));
-  const temporary = `${path}.${process.pid}-${entry.fetchedAt}`;
+  const temporary = `${path}.${newUlid()}`;
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await writeFile(temporary, JSON.stringify({ fetchedAt: entry.fetchedAt, documents }), { mode: 0o600 });
@@ -80,5 +81,32 @@ export async function writeManifestCache(path: string, entry: CachedManifests): 
   } catch (error) {
     await rm(temporary, { force: true });
     throw diskFailure(error, 'writing the manifest cache');
+  }
+}
+
+/** How long an entry is kept that nobody renewed, in milliseconds. */
+const keepMs = 30 * 24 * 3600 * 1000;
+
+async function changeTime(path: string): Promise<number> {
+  try {
+    return (await stat(path)).mtimeMs;
+  } catch (error) {
+    // Renamed into place, or removed by somebody else, in between.
+    if (errorCode(error) === 'ENOENT') return Date.now();
+    throw diskFailure(error, 'reading the manifest cache');
+  }
+}
+
+/** Removes entries not renewed for a month, or all of them. */
+export async function cleanManifestCache(cacheDir: string, all: boolean): Promise<void> {
+  const directory = join(cacheDir, 'manifests');
+  const names = await readdir(directory).catch((error: unknown) => {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw diskFailure(error, 'reading the manifest cache');
+  });
+  for (const name of names) {
+    const path = join(directory, name);
+    const changedAt = await changeTime(path);
+    if (all || Date.now() - changedAt > keepMs) await rm(path, { force: true });
   }
 }

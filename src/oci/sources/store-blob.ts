@@ -3,6 +3,7 @@ import type { Context, ProgressItem } from '../../base/context.ts';
 import { SdmeError } from '../../base/errors.ts';
 import type { Pin } from '../blobs/blob-store.ts';
 import type { OpenBlob } from '../blobs/fetch-blob.ts';
+import type { BlobVia } from '../blobs/shared-downloads.ts';
 import type { Descriptor } from '../descriptors.ts';
 import { shortDigest } from '../digest-check.ts';
 import type { LocalBlob } from './image-source.ts';
@@ -31,7 +32,13 @@ export async function blobFromStore(
       item.end('cached');
       return heldBlob(room, wanted, cached, pin, 'cached');
     }
-    const via = await room.downloads.join(ctx, { wanted, origin: from.origin, open: from.open, item });
+    const via = await room.downloads.join(ctx, {
+      wanted,
+      origin: from.origin,
+      open: from.open,
+      item,
+      anew: from.noCache,
+    });
     const handle = await room.store.open(wanted);
     if (handle !== undefined) return heldBlob(room, wanted, handle, pin, via);
     throw new SdmeError(
@@ -50,7 +57,7 @@ function heldBlob(
   wanted: Descriptor,
   handle: FileHandle,
   pin: Pin,
-  via: 'fetched' | 'shared' | 'cached',
+  via: BlobVia,
 ): LocalBlob {
   let open = true;
   const end = async (): Promise<void> => {
