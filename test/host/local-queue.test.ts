@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { access, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { LocalPrograms } from '../../src/producer/index.ts';
 import { embeddedUnitNames } from '../../src/queue/embedded-units.ts';
@@ -20,10 +21,10 @@ const property = async (unit: string, name: string): Promise<string> =>
   (await run('systemctl', ['show', '--value', '--property', name, unit])).stdout.trim();
 
 /** A stage whose units are stopped and removed with it. The worker ends with 0 once the file `idle` exists. */
-async function openUnitStage(): Promise<
-  LocalStage & { programs: LocalPrograms; queue: string; worker: string }
-> {
-  const stage = await openLocalStage();
+async function openUnitStage(
+  more = '',
+): Promise<LocalStage & { programs: LocalPrograms; queue: string; worker: string }> {
+  const stage = await openLocalStage(more);
   const { dataDir } = stage.layout;
   const script = `while [ ! -e ${dataDir}/idle ]; do sleep 0.05; done`;
   return {
@@ -98,5 +99,26 @@ test(
     const next = await stage.client({ programs: stage.programs });
     assert.equal((await next.show(id)).state, 'queued');
     assert.equal(await property(stage.worker, 'ActiveState'), 'active');
+  },
+);
+
+test(
+  'under systemd jobs run through the real worker, and none is lost to its idle end',
+  options,
+  async () => {
+    await using stage = await openUnitStage('queue_idle_seconds = 0.3');
+    for (let i = 0; i < 6; i += 1) {
+      const client = await stage.client();
+      const { id } = await client.submit('host.ping', {});
+      const record = await client.wait(id, { signal: AbortSignal.timeout(30_000) });
+      assert.equal(record.state, 'succeeded');
+      await client.close();
+      // Around the time at which the worker decides to end, a second apart at most.
+      await delay(700 + i * 150);
+    }
+    await waitFor('the end of the queue', async () => {
+      return (await property(stage.queue, 'ActiveState')) === 'inactive';
+    });
+    assert.equal(await property(stage.worker, 'Result'), 'success');
   },
 );
