@@ -1,16 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { pack } from 'tar-stream';
 import { compressionOf, magicOf } from '../../../src/rootfs/magic.ts';
-
-async function tarOf(name: string): Promise<Buffer> {
-  const archive = pack();
-  archive.entry({ name }, 'x');
-  archive.finalize();
-  const chunks: Buffer[] = [];
-  for await (const chunk of archive) chunks.push(Buffer.from(chunk));
-  return Buffer.concat(chunks);
-}
+import { tarOf } from '../../helpers/oci-image.ts';
 
 function withBytes(length: number, at: number, bytes: readonly number[]): Buffer {
   const buffer = Buffer.alloc(length, 0x20);
@@ -37,7 +28,7 @@ for (const [what, head, magic] of cases) {
 }
 
 test('a tar is told by the checksum of its first header', async () => {
-  const tar = await tarOf('etc/hostname');
+  const tar = await tarOf({ 'etc/hostname': 'x' });
   assert.equal(magicOf(tar.subarray(0, 1024)), 'tar');
   tar[0] = (tar[0] ?? 0) ^ 1;
   assert.equal(magicOf(tar.subarray(0, 1024)), 'unknown');
