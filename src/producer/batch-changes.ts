@@ -30,7 +30,7 @@ export async function submitBatch(
       { facts: { batch: id } },
     );
   }
-  await queue.submitter.submit(await missingJobs(queue, plan));
+  await (await queue.submitter()).submit(await missingJobs(queue, plan));
   return { id, existing };
 }
 
@@ -46,13 +46,14 @@ async function missingJobs(queue: OpenQueue, plan: BatchPlan): Promise<readonly 
 /** Asks all jobs that have not ended to end; the status right afterwards. @throws SdmeError `not-found` */
 export async function cancelBatch(queue: OpenQueue, id: string): Promise<BatchStatus> {
   const members = await queue.batches.members(id);
+  const submitter = await queue.submitter();
   for (const part of chunks(members)) {
     const states = await queue.batches.states(part.map(({ job }) => job));
     const live = part.filter((_member, i) => {
       const state = parseState(states[i] ?? '');
       return state !== undefined && !isEndState(state);
     });
-    await Promise.all(live.map(({ job }) => queue.submitter.cancel(job)));
+    await Promise.all(live.map(({ job }) => submitter.cancel(job)));
   }
   return (await lookAtBatch(queue, id, new Map())).status;
 }
@@ -67,7 +68,7 @@ export async function retryFailed(queue: OpenQueue, id: string): Promise<number>
   let count = 0;
   for (const part of chunks(await queue.batches.failed(id))) {
     const jobs = await replacements(queue, id, head.host, part);
-    const answers = await queue.submitter.submit(jobs);
+    const answers = await (await queue.submitter()).submit(jobs);
     count += answers.filter(({ outcome }) => outcome === 'created').length;
   }
   return count;

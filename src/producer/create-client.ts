@@ -89,7 +89,7 @@ function clientOf(session: Session, host: string, anyQueue: () => Promise<boolea
       }),
     cancel: async (id) => {
       await known(id);
-      return session.use((queue) => queue.submitter.cancel(id));
+      return session.use(async (queue) => (await queue.submitter()).cancel(id));
     },
     retry: async (id) => {
       await known(id);

@@ -23,7 +23,7 @@ export async function submitJob<Kind extends JobKind>(
 }
 
 async function submitOne(queue: OpenQueue, job: NewJob): Promise<Submitted> {
-  const [answer] = await queue.submitter.submit([job]);
+  const [answer] = await (await queue.submitter()).submit([job]);
   if (answer === undefined) throw new SdmeError('internal', 'the queue gave no answer to a submit');
   switch (answer.outcome) {
     case 'created':

@@ -4,7 +4,7 @@ import { type Batches, openBatches } from '../queue/batches.ts';
 import { connectQueue, type QueueConnection, type QueueTarget } from '../queue/connections.ts';
 import { type Hints, openHints } from '../queue/hints.ts';
 import { openRecords, type Records } from '../queue/records.ts';
-import { openSubmitter, type Submitter } from '../queue/submission.ts';
+import type { Submitter } from '../queue/submission.ts';
 import { toQueueError } from '../queue/unavailable.ts';
 import type { LocalKeeper } from './local-keeper.ts';
 
@@ -12,7 +12,9 @@ import type { LocalKeeper } from './local-keeper.ts';
 export interface OpenQueue {
   readonly connection: QueueConnection;
   readonly records: Records;
-  readonly submitter: Submitter;
+  /** The write side, with BullMQ; loaded at the first call, so that questions are quick. */
+  submitter(): Promise<Submitter>;
+  close(): Promise<void>;
   readonly hints: Hints;
   readonly batches: Batches;
 }
@@ -106,8 +108,7 @@ export function openSession(target: QueueTarget, keeper: LocalKeeper, patience: 
       clearTimeout(mending);
       const queue = await opening?.catch(() => undefined);
       opening = undefined;
-      await queue?.submitter.close();
-      await queue?.connection.close();
+      await queue?.close();
       await keeper.close();
     },
   };
@@ -115,12 +116,20 @@ export function openSession(target: QueueTarget, keeper: LocalKeeper, patience: 
 
 async function openQueue(target: QueueTarget, commandMs: number, onError: () => void): Promise<OpenQueue> {
   const connection = await connectQueue(target, { name: 'sdme-producer', patienceMs: commandMs, onError });
+  let writing: Promise<Submitter> | undefined;
   return {
     connection,
     records: openRecords(connection),
-    submitter: openSubmitter(connection),
+    submitter: () => {
+      writing ??= import('../queue/submission.ts').then(({ openSubmitter }) => openSubmitter(connection));
+      return writing;
+    },
     hints: openHints(connection),
     batches: openBatches(connection),
+    close: async () => {
+      await (await writing)?.close();
+      await connection.close();
+    },
   };
 }
 
