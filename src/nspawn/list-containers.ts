@@ -1,4 +1,5 @@
 import { readdir } from 'node:fs/promises';
+import { SdmeError } from '../base/errors.ts';
 import type { Layout } from '../base/paths.ts';
 import { formatBind } from '../contracts/index.ts';
 import { type Bus, connectBus } from '../system/systemd/bus.ts';
@@ -104,6 +105,16 @@ async function healthFor(
   });
 }
 
+/** machined enters the container's namespaces for its answer; when that fails the rest is still worth showing. */
+async function addressesOf(bus: Bus, name: string): Promise<string[]> {
+  try {
+    return await machineAddresses(bus, name, { timeoutMs: 5_000 });
+  } catch (error) {
+    if (error instanceof SdmeError && error.code === 'dbus') return [];
+    throw error;
+  }
+}
+
 async function listOne(bus: Bus, layout: Layout, state: ListedState): Promise<ContainerListing> {
   const { name, activeState } = state;
   const record = await readable(layout, name);
@@ -113,7 +124,7 @@ async function listOne(bus: Bus, layout: Layout, state: ListedState): Promise<Co
     healthFor(layout, state, record),
     isEnabled(name),
     record === undefined ? [] : listSubmounts(layout, name, record),
-    withAddresses ? machineAddresses(bus, name).catch((): string[] => []) : [],
+    withAddresses ? addressesOf(bus, name) : [],
   ]);
   return {
     name,
@@ -154,7 +165,7 @@ export async function listContainers(
   if (names.length === 0) return [];
   await using bus = await connectBus(options);
   const states = await listUnitStates(bus, names.map(unitName), options);
-  return Promise.all(
+  return await Promise.all(
     names.map((name) => {
       const activeState = states.get(unitName(name))?.activeState ?? 'inactive';
       return listOne(bus, layout, { name, activeState });

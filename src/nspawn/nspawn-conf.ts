@@ -11,6 +11,7 @@ export interface UnitPrograms {
   readonly mount: string;
   readonly umount: string;
   readonly nsenter: string;
+  readonly busctl: string;
 }
 
 export interface NspawnConfOptions {
@@ -77,15 +78,32 @@ function mountLines({ record, layout, programs, submounts }: NspawnConfOptions):
   return [`ExecStartPre=${quoteCommand(programs.mount, root)}`, ...below];
 }
 
+/**
+ * A killed nspawn leaves a mount and its registration, and the automatic restart would be refused for either. After
+ * an orderly end there is neither, and these commands fail without effect.
+ */
+function leftoverLines(container: string, { umount, busctl }: UnitPrograms): string[] {
+  const machined = [
+    'org.freedesktop.machine1',
+    '/org/freedesktop/machine1',
+    'org.freedesktop.machine1.Manager',
+  ];
+  const unregister = ['--quiet', 'call', ...machined, 'UnregisterMachine', 's', container];
+  return [
+    `ExecStopPost=-${quoteCommand(umount, ['--quiet', unixExportPath(container)])}`,
+    `ExecStopPost=-${quoteCommand(busctl, unregister)}`,
+  ];
+}
+
 function unmountLines({ record, layout, programs, submounts }: NspawnConfOptions): string[] {
   const dir = layout.containerDir(record.NAME);
   const targets = [...submounts].reverse().map((mountPoint) => submountPaths(dir, mountPoint).merged);
   const overlays = [...targets, `${dir}/merged`].map(
     (target) => `ExecStopPost=-${quoteCommand(programs.umount, [target])}`,
   );
-  // A killed nspawn leaves this mount, and the automatic restart would refuse to begin.
-  const leftover = quoteCommand(programs.umount, ['--quiet', unixExportPath(record.NAME)]);
-  return record.RESTART_POLICY === 'on-failure' ? [...overlays, `ExecStopPost=-${leftover}`] : overlays;
+  return record.RESTART_POLICY === 'on-failure'
+    ? [...overlays, ...leftoverLines(record.NAME, programs)]
+    : overlays;
 }
 
 function startLine({ record, layout, programs, facts, podNetns }: NspawnConfOptions): string {

@@ -30,13 +30,13 @@ export async function requireSystemd(bus: Bus, options: WaitOptions): Promise<nu
 }
 
 async function findPrograms(): Promise<UnitPrograms> {
-  const [nspawn, mount, umount, nsenter] = await Promise.all(
-    ['systemd-nspawn', 'mount', 'umount', 'nsenter'].map(findProgram),
-  );
-  if (nspawn === undefined || mount === undefined || umount === undefined || nsenter === undefined) {
-    throw new SdmeError('internal', 'a program was found and lost');
-  }
-  return { nspawn, mount, umount, nsenter };
+  return {
+    nspawn: await findProgram('systemd-nspawn'),
+    mount: await findProgram('mount'),
+    umount: await findProgram('umount'),
+    nsenter: await findProgram('nsenter'),
+    busctl: await findProgram('busctl'),
+  };
 }
 
 /** The bind sources of a record that are device nodes. */
