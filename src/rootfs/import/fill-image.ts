@@ -10,9 +10,9 @@ import type { DetectedSource } from '../detect.ts';
 import { checkSpace, diskSpace, leastUnpackFactor } from '../disk-space.ts';
 import type { Unpacked } from '../unpack/unpack.ts';
 import type { ByteOrigins, Filled } from './filled.ts';
-import type { ImportWork } from './import.ts';
 import { feedLayers } from './layer-feed.ts';
 import { unpackInto } from './unpack-into.ts';
+import type { ImportWork } from './work.ts';
 
 /** The sources that hold images. */
 export type ImageOrigin = Extract<DetectedSource, { kind: 'registry' | 'layout' | 'archive' }>;

@@ -5,8 +5,8 @@ import type { DetectedSource } from '../detect.ts';
 import { checkSpace, diskSpace, leastUnpackFactor } from '../disk-space.ts';
 import type { Unpacked } from '../unpack/unpack.ts';
 import { type Filled, noBytes } from './filled.ts';
-import type { ImportWork } from './import.ts';
 import { unpackInto } from './unpack-into.ts';
+import type { ImportWork } from './work.ts';
 
 type Tarball = Extract<DetectedSource, { kind: 'tarball' }>;
 

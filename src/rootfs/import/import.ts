@@ -8,28 +8,18 @@ import { type DetectedSource, detectByText, detectPath } from '../detect.ts';
 import { diskError } from '../disk-errors.ts';
 import { downloadFile } from '../download/file.ts';
 import { clearStale } from '../gc.ts';
-import { environmentFile, rootfsMeta } from '../image-meta.ts';
-import { familyOfTree, missingParts } from '../inspect.ts';
+import { missingParts } from '../inspect.ts';
 import { prepareTree } from '../prepare/prepare.ts';
 import { factsOf } from '../source-facts.ts';
 import { type ImportStore, makeStore, rootfsExists } from '../store.ts';
 import { checkUnused } from '../usage.ts';
+import { commitImport } from './commit.ts';
 import { fillFromDirectory } from './fill-directory.ts';
 import { fillFromImage } from './fill-image.ts';
 import { fillFromTarball } from './fill-tarball.ts';
 import type { Filled } from './filled.ts';
-import { committedResult, type ImportRecords, removeRecords, writeRecords } from './records.ts';
-
-/** One import under way. */
-export interface ImportWork {
-  readonly ctx: Context;
-  readonly store: ImportStore;
-  readonly input: FsImportInput;
-  /** The tree to fill; in its staging directory until the commit. */
-  readonly tree: string;
-  /** Directory for files that are needed only while the import runs. */
-  readonly scratch: () => Promise<string>;
-}
+import { committedResult } from './records.ts';
+import type { ImportWork } from './work.ts';
 
 /** Refuses what cannot succeed before anything is fetched. */
 async function checkTarget({ layout }: ImportStore, input: FsImportInput): Promise<void> {
@@ -93,29 +83,6 @@ function warnRawApplication({ ctx, tree }: ImportWork): void {
     ctx.log.warn(`${missing.join(' and ')} not found in rootfs; going on because of -f`);
 }
 
-function recordsOf({ ctx, tree }: ImportWork, filled: Filled): ImportRecords {
-  const family = familyOfTree(tree);
-  if (filled.image === undefined) return { meta: rootfsMeta(family), environment: undefined };
-  const { text, refused } = environmentFile(filled.image.config.env);
-  for (const name of refused) ctx.log.warn(`the image's variable ${JSON.stringify(name)} cannot be kept`);
-  return { meta: rootfsMeta(family, filled.image.config), environment: text };
-}
-
-function resultOf({ store, input }: ImportWork, filled: Filled): FsImportResult {
-  const { image, ...counts } = filled;
-  const path = store.layout.rootfsDir(input.name);
-  if (image === undefined) return { name: input.name, path, ...counts };
-  const { reference, manifestDigest } = image;
-  return {
-    name: input.name,
-    path,
-    ...counts,
-    image: image.class,
-    manifestDigest,
-    ...(filled.kind === 'registry' ? { reference } : {}),
-  };
-}
-
 async function fillAndCommit(work: ImportWork, staging: Staging): Promise<FsImportResult> {
   const { ctx, store, input, tree } = work;
   const filled = await fill(work);
@@ -123,19 +90,7 @@ async function fillAndCommit(work: ImportWork, staging: Staging): Promise<FsImpo
   const raw = filled.image?.class === 'app' && input.ociMode !== 'base';
   if (raw) warnRawApplication(work);
   else await ctx.withSlot('disk', () => prepareTree(ctx, store, tree, input));
-  ctx.progress.step('commit');
-  ctx.signal.throwIfAborted();
-  const result = resultOf(work, filled);
-  // Again: a container may have been made of the old rootfs since the import began.
-  if (input.force) await checkUnused(store.layout, input.name);
-  try {
-    await writeRecords(store.layout, tree, ctx.jobId, result, recordsOf(work, filled));
-    await staging.commit({ replace: input.force });
-  } catch (error) {
-    if (!(await rootfsExists(store.layout, input.name))) await removeRecords(store.layout, input.name);
-    throw error;
-  }
-  return result;
+  return commitImport(work, staging, filled);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { type LayerInput, type Unpacked, unpackLayers } from '../unpack/unpack.ts';
-import type { ImportWork } from './import.ts';
+import type { ImportWork } from './work.ts';
 
 /**
  * Unpacks layers into the import's tree, in a slot of the class `disk`, under the limits of the configuration.
