@@ -32,9 +32,8 @@ interface Stage extends AsyncDisposable {
 
 async function openStage(): Promise<Stage> {
   // In the test host only tmpfs can carry overlays; its root is one itself.
-  const dataDir = await mkdtemp(
-    join(outsideTestHost() === false ? '/var/lib/sdme' : '/var/lib', 'sdme-demo-'),
-  );
+  const inTestHost = process.env.SDME_TEST_ON_HOST !== '1' && outsideTestHost() === false;
+  const dataDir = await mkdtemp(join(inTestHost ? '/var/lib/sdme' : '/var/lib', 'sdme-demo-'));
   const name = basename(dataDir);
   const runDir = join('/run', name);
   const config = join(dataDir, 'sdme.conf');
