@@ -124,17 +124,16 @@ export function setOpenTimes(fd: number, seconds: number, nanoseconds: number, s
 export interface InodeFacts {
   readonly type: number;
   readonly inode: number | bigint;
-  readonly links: number;
 }
 
-const STATX_TYPE_NLINK_INO = 0x1 | 0x4 | 0x100;
+const STATX_TYPE_INO = 0x1 | 0x100;
 
 function statx(dirFd: number, path: Buffer, flags: number, scratch: Buffer): InodeFacts | number {
-  const result = outcome(libc().statx(dirFd, path, flags, STATX_TYPE_NLINK_INO, scratch));
+  const result = outcome(libc().statx(dirFd, path, flags, STATX_TYPE_INO, scratch));
   if (result < 0) return result;
   const high = scratch.readUInt32LE(36);
   const inode = high < 2 ** 21 ? high * 2 ** 32 + scratch.readUInt32LE(32) : scratch.readBigUInt64LE(32);
-  return { type: scratch.readUInt16LE(28) & S_IFMT, inode, links: scratch.readUInt32LE(16) };
+  return { type: scratch.readUInt16LE(28) & S_IFMT, inode };
 }
 
 const emptyPath = Buffer.alloc(1);

@@ -70,7 +70,7 @@ export class LayerMarks {
     const facts = inodeAt(parentFd, cString(name), this.#scratch);
     if (typeof facts === 'number') return false;
     if (this.#made.has(facts.inode)) return true;
-    if (facts.links < 2 || this.#links.size === 0) return false;
+    if (this.#links.size === 0) return false;
     const key = this.#linkKey(parentFd, name);
     return key !== undefined && this.#links.has(key);
   };

@@ -9,8 +9,8 @@ import type { Tally } from './tally.ts';
 import type { TreeWriter } from './tree-writer.ts';
 
 /** Bytes read at once, and plain bytes decoded at once; two of the latter are in use. */
-const inputSize = 256 * 1024;
-const outputSize = 512 * 1024;
+const inputSize = 512 * 1024;
+const outputSize = 1024 * 1024;
 
 /** A digest text and the hash that is to match it. */
 interface Expected {

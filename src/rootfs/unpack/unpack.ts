@@ -57,19 +57,19 @@ export async function unpackLayers(ctx: Context, options: UnpackOptions): Promis
   ctx.signal.throwIfAborted();
   const limits: UnpackLimits = { depth: defaultDepth, layers: defaultLayers, ...options.limits };
   const policy: UnpackPolicy = { devices: 'create', whiteouts: 'apply', ...options.policy };
-  await using unpacker = startUnpacker({ target: options.target, limits, policy });
+  const unpacker = startUnpacker({ target: options.target, limits, policy });
   const aborted = Promise.withResolvers<never>();
-  aborted.promise.catch(() => {});
   const abort = (): void => aborted.reject(ctx.signal.reason);
   ctx.signal.addEventListener('abort', abort, { once: true });
+  const applying = applyAll(ctx, unpacker, options.layers, limits);
   try {
-    const { bytes, entries, notes } = await Promise.race([
-      applyAll(ctx, unpacker, options.layers, limits),
-      aborted.promise,
-    ]);
+    const { bytes, entries, notes } = await Promise.race([applying, aborted.promise]);
     return { bytes, entries, notes };
   } finally {
     ctx.signal.removeEventListener('abort', abort);
+    await unpacker[Symbol.asyncDispose]();
+    // The child's end ends this too, whatever it waited for; layers that are open get closed.
+    await Promise.allSettled([applying]);
   }
 }
 
