@@ -102,7 +102,7 @@ export interface ErrorRecord {
   /** Messages of the causes, outermost first. */
   readonly causes: readonly string[];
   /** Facts a caller would branch on: errno, exit code, HTTP status, the conflicting name. */
-  readonly facts?: Readonly<Record<string, string | number | boolean>>;
+  readonly facts?: Readonly<Record<string, string | number | boolean>> | undefined;
 }
 
 export interface ErrorOptionsWithFacts {

@@ -58,4 +58,5 @@ export {
 export * from './contract.ts';
 export type { FsImportInput, FsImportResult } from './fs-import.ts';
 export * from './job.ts';
+export * from './job-states.ts';
 export * from './rootfs-source.ts';

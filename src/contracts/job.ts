@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type ErrorCode, isErrorCode } from '../base/errors.ts';
 import { isUlid } from '../base/ulid.ts';
+import { jobStates } from './job-states.ts';
 
 /** A job's id: a ULID of ours, never a Redis counter (bullmq-facts, B6). */
 export const jobId = z.string().refine(isUlid, 'is not a job id');
@@ -8,28 +9,6 @@ export const jobId = z.string().refine(isUlid, 'is not a job id');
 export const batchId = z.string().regex(/^b-[0-9a-z]{26}$/, 'is not a batch id');
 /** A host's id. */
 export const hostId = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'is not a host id');
-
-/**
- * States of a job. `queued`: in the queue; `waiting`: taken by the worker, waits for a lock, a slot or the
- * delay before its next attempt; `cancelling`: asked to end, its children and staging not gone yet.
- */
-export const jobStates = [
-  'queued',
-  'waiting',
-  'running',
-  'cancelling',
-  'succeeded',
-  'failed',
-  'cancelled',
-] as const;
-export type JobState = (typeof jobStates)[number];
-export const endStates = ['succeeded', 'failed', 'cancelled'] as const satisfies readonly JobState[];
-export type EndState = (typeof endStates)[number];
-
-/** True once a job has ended. */
-export function isEndState(state: JobState): state is EndState {
-  return (endStates as readonly JobState[]).includes(state);
-}
 
 const errorCode = z.custom<ErrorCode>(
   (value) => typeof value === 'string' && isErrorCode(value),

@@ -36,11 +36,10 @@ export interface JobFilter {
   readonly limit?: number;
 }
 
-/** One job of a batch. */
-export interface BatchItem<Kind extends JobKind = JobKind> {
-  readonly kind: Kind;
-  readonly input: InputOf<Kind>;
-}
+/** One job of a batch: a kind and the input of that kind. */
+export type BatchItem<Kind extends JobKind = JobKind> = {
+  [One in Kind]: { readonly kind: One; readonly input: InputOf<One> };
+}[Kind];
 
 /** A batch's jobs, tracked as one. */
 export interface BatchClient {

@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs';
+import { describeError, toSdmeError } from '../base/errors.ts';
+import { exitCodes } from './exit-codes.ts';
+import { watchInterrupts } from './interrupt.ts';
+import { processOutput } from './output/output.ts';
+import { printable } from './output/printable.ts';
+import { type Call, parseCommandLine } from './program.ts';
+import { openSession } from './session.ts';
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return /"version": "([^"]+)"/.exec(text)?.[1] ?? '0';
+}
+
+/** Carries a call out and turns what it throws into a line and an exit code. */
+async function carryOut(call: Call): Promise<number> {
+  using interrupt = watchInterrupts();
+  const output = processOutput(process.env);
+  if (process.geteuid?.() !== 0 && call.verb.withoutRoot !== true) {
+    output.note('Error: sdme requires root privileges; run with sudo');
+    return exitCodes.failure.code;
+  }
+  const { verbose, configFile } = call;
+  await using session = openSession({ verbose, configFile, environment: process.env, output, interrupt });
+  try {
+    const { run } = await call.verb.load();
+    const code = await run({ operands: call.operands, options: call.options, session });
+    return interrupt.exitCode() ?? code;
+  } catch (thrown) {
+    return report(thrown, verbose, interrupt.exitCode(), output.note);
+  }
+}
+
+function report(
+  thrown: unknown,
+  verbose: boolean,
+  interrupted: number | undefined,
+  note: (line: string) => void,
+): number {
+  const error = toSdmeError(thrown);
+  if (interrupted !== undefined && error.code === 'job.cancelled') {
+    note(error.message === 'interrupted, exiting' ? error.message : `${error.message}; interrupted, exiting`);
+    return interrupted;
+  }
+  note(`Error: ${describeError(error).split('\n').map(printable).join('\n')}`);
+  if (verbose && thrown instanceof Error) note(thrown.stack ?? '');
+  if (interrupted !== undefined) return interrupted;
+  return error.code === 'usage' ? exitCodes.usage.code : exitCodes.failure.code;
+}
+
+/** Reads this process's command line and carries it out; sets the exit code. */
+export async function main(): Promise<void> {
+  const parsed = parseCommandLine(process.argv.slice(2), version());
+  process.exitCode = parsed.kind === 'over' ? parsed.code : await carryOut(parsed.call);
+}

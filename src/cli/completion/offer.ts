@@ -1,0 +1,72 @@
+import type { Completes, OptionSpec, VerbSpec } from '../verb.ts';
+
+/** One completion: the word, and what it means. */
+export interface Offer {
+  readonly word: string;
+  readonly meaning: string;
+}
+
+/** What a half-typed command line asks for: words we know, or names that must be looked up. */
+export type Wanted =
+  | { readonly kind: 'words'; readonly offers: readonly Offer[] }
+  | { readonly kind: 'names'; readonly of: Completes };
+
+const globalOptions: readonly OptionSpec[] = [
+  { flags: '-v, --verbose', description: 'say more' },
+  { flags: '--config <file>', description: 'another configuration file', completes: 'file' },
+  { flags: '-h, --help', description: 'help' },
+];
+
+const takesValue = (option: OptionSpec): boolean => /[<[]/.test(option.flags);
+const longFlag = (option: OptionSpec): string => /--[a-z-]+/.exec(option.flags)?.[0] ?? option.flags;
+
+function optionNamed(options: readonly OptionSpec[], word: string): OptionSpec | undefined {
+  return options.find(({ flags }) => flags.split(/[ ,]+/).includes(word));
+}
+
+/** The verb that the words call, and how many of them its name takes. */
+function calledVerb(
+  verbs: readonly VerbSpec[],
+  words: readonly string[],
+): { verb: VerbSpec; used: number } | undefined {
+  for (let used = words.length; used > 0; used -= 1) {
+    const verb = verbs.find((candidate) => candidate.words === words.slice(0, used).join(' '));
+    if (verb !== undefined) return { verb, used };
+  }
+  return undefined;
+}
+
+function nextWords(verbs: readonly VerbSpec[], before: readonly string[]): Offer[] {
+  const prefix = before.length === 0 ? '' : `${before.join(' ')} `;
+  const offers = new Map<string, string>();
+  for (const { words, summary, hidden } of verbs) {
+    if (hidden === true || !words.startsWith(prefix)) continue;
+    const rest = words.slice(prefix.length).split(' ');
+    const [word = ''] = rest;
+    offers.set(word, rest.length === 1 ? summary : (offers.get(word) ?? `${prefix}${word} …`));
+  }
+  return [...offers].map(([word, meaning]) => ({ word, meaning }));
+}
+
+/** What the last of `words` may become; the words before it are whole. */
+export function wantedAt(verbs: readonly VerbSpec[], words: readonly string[]): Wanted {
+  const current = words.at(-1) ?? '';
+  const before = words.slice(0, -1);
+  const called = calledVerb(verbs, before);
+  if (called === undefined) return { kind: 'words', offers: nextWords(verbs, before) };
+  const { verb, used } = called;
+  const options = [...(verb.options ?? []), ...globalOptions];
+  const previous = before.at(-1) ?? '';
+  const open = before.length > used ? optionNamed(options, previous) : undefined;
+  if (open !== undefined && takesValue(open)) {
+    if (open.choices !== undefined) {
+      return { kind: 'words', offers: open.choices.map((word) => ({ word, meaning: open.description })) };
+    }
+    return { kind: 'names', of: open.completes ?? 'nothing' };
+  }
+  if (current.startsWith('-')) {
+    const offers = options.map((option) => ({ word: longFlag(option), meaning: option.description }));
+    return { kind: 'words', offers };
+  }
+  return { kind: 'names', of: verb.completes ?? 'nothing' };
+}

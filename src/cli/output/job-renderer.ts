@@ -1,0 +1,66 @@
+import type { JobRecord, LogLine } from '../../contracts/index.ts';
+import { barLines } from './bars.ts';
+import type { Output } from './output.ts';
+import { nothingSaid, plainLines } from './plain-progress.ts';
+import { printable } from './printable.ts';
+import { openScreen } from './screen.ts';
+
+/** Shows a job while it runs. Disposing leaves the terminal as it was. */
+export interface JobRenderer extends Disposable {
+  record(record: JobRecord): void;
+  log(line: LogLine): void;
+}
+
+/** True for a line that a program in a tree wrote, such as a package manager; shown only with `-v`. */
+function isProgramOutput(line: LogLine): boolean {
+  return line.fields?.stream !== undefined;
+}
+
+function titleOf(record: JobRecord): string {
+  return record.subject === '-' ? record.kind : `${record.kind} ${record.subject}`;
+}
+
+/** Live bars on a terminal. A job that is over within a moment draws nothing. */
+function terminalRenderer(output: Output): JobRenderer {
+  let screen: ReturnType<typeof openScreen> | undefined;
+  const say = (line: string): void => (screen === undefined ? output.note(line) : screen.above(line));
+  return {
+    record: (record) => {
+      const worthDrawing = record.progress.items.length > 0 || record.state === 'waiting';
+      if (screen === undefined && !worthDrawing) return;
+      screen ??= openScreen(output);
+      const lines = barLines(titleOf(record), record.progress, output.size());
+      if (record.state === 'waiting')
+        lines.push(`  waiting for ${printable(record.waitingFor ?? 'its turn')}`);
+      if (record.state === 'cancelling') lines.push('  cancelling');
+      screen.draw(lines);
+    },
+    log: (line) => say(printable(line.message)),
+    [Symbol.dispose]: () => screen?.[Symbol.dispose](),
+  };
+}
+
+/** Lines for pipes and files. */
+function lineRenderer(output: Output): JobRenderer {
+  let said = nothingSaid;
+  return {
+    record: (record) => {
+      const next = plainLines(record, said, Date.now());
+      for (const line of next.lines) output.note(line);
+      said = next.said;
+    },
+    log: (line) => output.note(printable(line.message)),
+    [Symbol.dispose]: () => {},
+  };
+}
+
+/** The renderer that fits the output. */
+export function renderJob(output: Output, verbose: boolean): JobRenderer {
+  const renderer = output.isTerminal && !verbose ? terminalRenderer(output) : lineRenderer(output);
+  return {
+    ...renderer,
+    log: (line) => {
+      if (verbose || !isProgramOutput(line)) renderer.log(line);
+    },
+  };
+}

@@ -1,0 +1,55 @@
+import { createInterface } from 'node:readline/promises';
+
+/** Where a verb writes: results to standard output, everything else to standard error (contract 1.1). */
+export interface Output {
+  /** A line of the result. */
+  result(line: string): void;
+  /** A line for the person. */
+  note(line: string): void;
+  /** Bytes to the person's terminal, for bars. */
+  draw(text: string): void;
+  /** Standard error is a terminal that can be drawn on. */
+  readonly isTerminal: boolean;
+  /** Standard output is a terminal. */
+  readonly resultIsTerminal: boolean;
+  readonly canAsk: boolean;
+  readonly color: boolean;
+  /** Columns and rows of the terminal. */
+  size(): { readonly columns: number; readonly rows: number };
+  /** Asks on the terminal; the empty answer at its end. */
+  ask(question: string, signal: AbortSignal): Promise<string>;
+}
+
+/** The output of this process. Whoever reads our standard output may go away: that is no error. */
+export function processOutput(environment: NodeJS.ProcessEnv): Output {
+  const ignoreClosedPipe = (error: NodeJS.ErrnoException): void => {
+    if (error.code !== 'EPIPE') throw error;
+  };
+  process.stdout.on('error', ignoreClosedPipe);
+  process.stderr.on('error', ignoreClosedPipe);
+  const isTerminal = process.stderr.isTTY === true && environment.TERM !== 'dumb';
+  return {
+    result: (line) => {
+      process.stdout.write(`${line}\n`);
+    },
+    note: (line) => {
+      process.stderr.write(`${line}\n`);
+    },
+    draw: (text) => {
+      process.stderr.write(text);
+    },
+    isTerminal,
+    resultIsTerminal: process.stdout.isTTY === true,
+    canAsk: process.stdin.isTTY === true,
+    color: isTerminal && (environment.NO_COLOR ?? '') === '',
+    size: () => ({ columns: process.stderr.columns ?? 80, rows: process.stderr.rows ?? 24 }),
+    ask: async (question, signal) => {
+      const reader = createInterface({ input: process.stdin, output: process.stderr });
+      try {
+        return await reader.question(question, { signal });
+      } finally {
+        reader.close();
+      }
+    },
+  };
+}

@@ -1,0 +1,137 @@
+import { Command, CommanderError, Option } from 'commander';
+import type { OptionSpec, VerbSpec } from './verb.ts';
+import { verbGroups } from './verbs.ts';
+
+/** What the command line asks for. */
+export interface Call {
+  readonly verb: VerbSpec;
+  readonly operands: readonly string[];
+  /** The verb's own options, without the global ones. */
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly verbose: boolean;
+  readonly configFile: string | undefined;
+}
+
+export type Parsed =
+  | { readonly kind: 'call'; readonly call: Call }
+  /** Help or version was printed, or the usage error; the exit code that fits. */
+  | { readonly kind: 'over'; readonly code: number };
+
+const collect = (value: string, before: readonly string[] | undefined): string[] => [
+  ...(before ?? []),
+  value,
+];
+
+function optionOf(spec: OptionSpec): Option {
+  const option = new Option(spec.flags, spec.description);
+  // Some choices may be joined by commas, so a repeated option checks its own words.
+  if (spec.choices !== undefined && spec.repeat !== true) option.choices([...spec.choices]);
+  if (spec.repeat === true) option.argParser(collect);
+  return option;
+}
+
+function addGlobalOptions(command: Command): Command {
+  return command
+    .option('-v, --verbose', 'say more: program output, stack traces')
+    .option('--config <file>', 'configuration file (default: /etc/sdme.conf)');
+}
+
+const indented = (lines: readonly string[]): string => lines.map((line) => `  ${line}`).join('\n');
+
+function leaf(parent: Command, name: string, verb: VerbSpec, take: (call: Call) => void): void {
+  const command = parent.command(name, verb.hidden === true ? { hidden: true } : {});
+  command.summary(verb.summary).description(verb.summary[0]?.toUpperCase() + verb.summary.slice(1));
+  if (verb.operands !== undefined) command.arguments(verb.operands);
+  for (const spec of verb.options ?? []) command.addOption(optionOf(spec));
+  addGlobalOptions(command);
+  if (verb.passesOn === true) command.passThroughOptions();
+  if (verb.details !== undefined) command.addHelpText('after', `\n${verb.details}`);
+  if (verb.examples.length > 0) command.addHelpText('after', `\nExamples:\n${indented(verb.examples)}`);
+  command.action(() => {
+    const { verbose, config, ...options } = command.optsWithGlobals<Record<string, unknown>>();
+    take({
+      verb,
+      operands: command.args,
+      options,
+      verbose: verbose === true,
+      configFile: typeof config === 'string' ? config : undefined,
+    });
+  });
+}
+
+const groupSummaries: Readonly<Record<string, string>> = {
+  fs: 'root filesystems: import, list, remove',
+  'fs cache': 'the cache of image blobs',
+  job: 'jobs: list, show, follow, cancel, run again',
+  batch: 'many imports as one',
+  config: 'settings and completion',
+};
+
+/** The command that holds a group of verbs, e.g. `fs cache`, made when first needed. */
+function groupCommand(program: Command, groups: Map<string, Command>, words: readonly string[]): Command {
+  let parent = program;
+  for (const [index, word] of words.entries()) {
+    const path = words.slice(0, index + 1).join(' ');
+    const known = groups.get(path);
+    const group =
+      known ??
+      parent
+        .command(word)
+        .summary(groupSummaries[path] ?? '')
+        .description(groupSummaries[path] ?? '');
+    group.helpCommand(false);
+    groups.set(path, group);
+    parent = group;
+  }
+  return parent;
+}
+
+const intro = `
+Examples:
+  sdme fs import docker.io/library/debian:trixie   import an image as a rootfs
+  sdme create web -r debian --started              make a container from it and boot it
+  sdme exec web -- systemctl is-system-running     run a command inside
+  sdme ps                                          see what runs
+  sdme job ls                                      see what was done, and how it went
+
+Everything that takes long or changes something is a job: add --detach to get its id at once, and follow it
+with \`sdme job watch ID\`. \`sdme VERB --help\` shows examples of each verb.`;
+
+/** The whole command line, as commander knows it. */
+export function buildProgram(version: string, take: (call: Call) => void): Command {
+  const program = new Command('sdme');
+  program
+    .description('Containers with a full systemd inside, made from images; every change is a queued job.')
+    .version(version, '-V, --version', 'print the version')
+    .helpCommand(false)
+    .enablePositionalOptions()
+    .showHelpAfterError(false)
+    .exitOverride()
+    .addHelpText('after', intro);
+  addGlobalOptions(program);
+  const groups = new Map<string, Command>();
+  for (const { title, verbs } of verbGroups) {
+    program.commandsGroup(`${title}:`);
+    for (const verb of verbs) {
+      const words = verb.words.split(' ');
+      const parent = groupCommand(program, groups, words.slice(0, -1));
+      leaf(parent, words.at(-1) ?? '', verb, take);
+    }
+  }
+  return program;
+}
+
+/** Reads a command line, without the interpreter's own words. Prints help, version and usage errors itself. */
+export function parseCommandLine(argv: readonly string[], version: string): Parsed {
+  let call: Call | undefined;
+  const program = buildProgram(version, (taken) => {
+    call = taken;
+  });
+  try {
+    program.parse([...argv], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return { kind: 'over', code: error.exitCode === 0 ? 0 : 2 };
+  }
+  return call === undefined ? { kind: 'over', code: 2 } : { kind: 'call', call };
+}

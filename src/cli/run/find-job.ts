@@ -1,0 +1,26 @@
+import { SdmeError } from '../../base/errors.ts';
+import { isUlid } from '../../base/ulid.ts';
+import type { Session } from '../session.ts';
+
+/**
+ * The job that a person means: a whole id, or the only one it begins or ends with (ULIDs of one moment begin
+ * alike, so the end is what tells them apart). @throws SdmeError `not-found`, `input.invalid`
+ */
+export async function findJob(session: Session, wanted: string): Promise<string> {
+  const text = wanted.toUpperCase();
+  if (isUlid(text)) return text;
+  if (!/^[0-9A-Z]{4,26}$/.test(text))
+    throw new SdmeError('input.invalid', `not a job id: ${JSON.stringify(wanted)}`);
+  const client = await session.client();
+  const records = await client.list();
+  const matches = records.map(({ id }) => id).filter((id) => id.startsWith(text) || id.endsWith(text));
+  const [first, ...others] = matches;
+  if (first === undefined) throw new SdmeError('not-found', `no job found matching '${wanted}'`);
+  if (others.length > 0) {
+    throw new SdmeError(
+      'input.invalid',
+      `ambiguous job '${wanted}', could match: ${matches.slice(0, 5).join(', ')}`,
+    );
+  }
+  return first;
+}

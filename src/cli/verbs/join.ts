@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { SdmeError } from '../../base/errors.ts';
+import { contracts } from '../../contracts/index.ts';
+import { chooseJoinUser, isRunning, joinContainer, matchContainer } from '../../nspawn/index.ts';
+import { defined, parseInput, parseOptions } from '../parse/options.ts';
+import { runJob } from '../run/run-job.ts';
+import type { Session } from '../session.ts';
+import type { VerbRun } from '../verb.ts';
+
+const schema = z.strictObject({
+  user: z.string().min(1).optional(),
+  start: z.boolean().default(false),
+  timeout: z.coerce.number({ error: '--timeout takes seconds' }).positive().optional(),
+});
+
+async function wantsStart(session: Session, name: string): Promise<boolean> {
+  if (!(await session.isInteractive())) return false;
+  const question = `container '${name}' is not running; start it? [y/N] `;
+  return /^y(es)?$/i.test((await session.output.ask(question, session.interrupt.signal)).trim());
+}
+
+/** `join`: a shell or command on a terminal of a container (contract 1.6). */
+export const run: VerbRun = async ({ operands, options, session }) => {
+  const { user, start, timeout } = parseOptions(schema, options);
+  const [wanted = '', ...command] = operands;
+  const [layout, settings] = [await session.layout(), await session.settings()];
+  const container = await matchContainer(layout, wanted);
+  if (!(await isRunning(layout, container))) {
+    if (!start && !(await wantsStart(session, container))) {
+      throw new SdmeError(
+        'state.conflict',
+        `container '${container}' is not running (use --start to start it)`,
+      );
+    }
+    session.output.note(`starting '${container}'`);
+    const input = parseInput(contracts['container.start'].input, {
+      name: container,
+      ...defined({ timeout }),
+    });
+    await runJob(session, 'container.start', input);
+  }
+  const { environment, output } = session;
+  const as = await chooseJoinUser(layout, settings, { container, user, environment });
+  output.note(`joining '${container}'${as === undefined || as === user ? '' : ` as ${as}`}`);
+  const onTerminal = output.resultIsTerminal;
+  return joinContainer(layout, settings, { container, user, command, onTerminal, environment });
+};

@@ -1,0 +1,38 @@
+import type { VerbSpec } from '../verb.ts';
+import { listingOptionSpecs } from './common-option-specs.ts';
+
+/** Verbs for the configuration (contract 1.12), and what the shells ask. */
+export const configVerbs: readonly VerbSpec[] = [
+  {
+    words: 'config get',
+    summary: 'show the settings in force',
+    operands: '[key]',
+    options: listingOptionSpecs,
+    examples: ['sdme config get', 'sdme config get oci_cache_max_size'],
+    load: () => import('./config-get.ts'),
+  },
+  {
+    words: 'config set',
+    summary: 'change a setting in the configuration file',
+    operands: '<key> <value>',
+    examples: ['sdme config set boot_timeout 120', 'sdme config set auto_fs_gc no'],
+    load: () => import('./config-set.ts'),
+  },
+  {
+    words: 'config completions',
+    summary: 'print the completion script of bash, zsh or fish',
+    operands: '<shell>',
+    withoutRoot: true,
+    examples: ['sdme config completions bash'],
+    load: () => import('./config-completions.ts'),
+  },
+  {
+    words: '__complete',
+    summary: 'what the shells’ completion scripts ask',
+    operands: '[words...]',
+    passesOn: true,
+    hidden: true,
+    examples: [],
+    load: () => import('./complete.ts'),
+  },
+];
