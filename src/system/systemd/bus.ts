@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import type { Message, MessageBus } from 'dbus-next';
 import { SdmeError } from '../../base/errors.ts';
 import { type BusErrorText, busError } from './bus-error.ts';
@@ -44,6 +45,8 @@ export interface Bus extends AsyncDisposable {
   listen(match: BusMatch, listener: (signal: BusSignal) => void): Promise<AsyncDisposable>;
 }
 
+/** Where the system bus listens (D-Bus specification, "System message bus"). */
+const systemBusSocket = '/run/dbus/system_bus_socket';
 const defaultTimeoutMs = 25_000;
 const driver = {
   destination: 'org.freedesktop.DBus',
@@ -67,6 +70,11 @@ function breakage(connection: MessageBus): { promise: Promise<never>; abandon: (
   // Nobody may be waiting when it breaks; the next call then finds the rejection.
   promise.catch(() => {});
   connection.on('error', (error) => reject(unavailable(error)));
+  // The library tells its own connection object, and nobody else, that the other side hung up.
+  const link: unknown = Reflect.get(connection, '_connection');
+  if (link instanceof EventEmitter) {
+    link.once('end', () => reject(new SdmeError('dbus', 'the system bus closed the connection')));
+  }
   return { promise, abandon: reject };
 }
 
@@ -96,12 +104,16 @@ function textsOf(error: unknown): BusErrorText {
 }
 
 /**
- * Connects to the system bus. The library is loaded here and not before, so that verbs without D-Bus start fast.
+ * Connects to the system bus, or to the one at `socket`. The library is loaded here and not before, so that verbs without D-Bus start fast.
  * @throws SdmeError `dbus`, the signal's reason
  */
-export async function connectBus(options: WaitOptions = {}): Promise<Bus> {
+export async function connectBus(
+  options: WaitOptions & { readonly socket?: string | undefined } = {},
+): Promise<Bus> {
+  options.signal?.throwIfAborted();
   const { default: library } = await import('dbus-next');
-  const connection = library.systemBus();
+  // `socket=` and not `path=`: for the latter the library takes a native add-on where one happens to be installed.
+  const connection = library.sessionBus({ busAddress: `unix:socket=${options.socket ?? systemBusSocket}` });
   const broken = breakage(connection);
   const listeners = new Set<(message: Message) => void>();
   connection.on('message', (message) => {
