@@ -81,6 +81,13 @@ for (const after of [
       .map(({ headers }) => headers.range)
       .filter((range) => range !== undefined);
     assert.ok(ranges.length >= 1, 'no attempt asked for the rest');
+    const wanted = {
+      'goes on with 206': 3,
+      'ignores Range': 2,
+      'sends another part': 3,
+      'refuses Range with 416': 3,
+    };
+    assert.equal(asked, wanted[after], 'requests for the layer');
     assert.equal(ctx.items[0]?.end, 'done');
     assert.ok(ctx.warnings.some((line) => line.includes('broke off')));
   });
