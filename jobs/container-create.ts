@@ -1,24 +1,25 @@
 import type { Context } from '../src/base/context.ts';
 import { SdmeError } from '../src/base/errors.ts';
-import type { InputOf, ResultOf } from '../src/contracts/index.ts';
-import { createContainer, removeContainer, startContainer } from '../src/nspawn/index.ts';
-import type { Handler, JobDeps } from './deps.ts';
+import { type ContainerDeps, createContainer, removeContainer, startContainer } from '../src/nspawn/index.ts';
+import type { ContainerHandler } from './container-handler.ts';
 
 /** How long the removal after a failed start may take, in milliseconds. */
 const cleanupMs = 120_000;
 
 /** A container whose first start failed is not kept; one whose job goes back to the queue is: it is run again. */
-async function removeAfterFailure(ctx: Context, name: string, deps: JobDeps, cause: unknown): Promise<void> {
+async function removeAfterFailure(
+  ctx: Context,
+  name: string,
+  deps: ContainerDeps,
+  cause: unknown,
+): Promise<void> {
   if (cause instanceof SdmeError && cause.code === 'job.handed-back') return;
   ctx.log.error(`start failed, removing '${name}'`);
   await removeContainer({ ...ctx, signal: AbortSignal.timeout(cleanupMs) }, { name }, deps);
 }
 
 /** Makes a container, and boots it if asked to; then it is kept only if it came up. */
-export const handleContainerCreate: Handler<
-  InputOf<'container.create'>,
-  ResultOf<'container.create'>
-> = async (ctx, input, deps) => {
+export const handleContainerCreate: ContainerHandler<'container.create'> = async (ctx, input, deps) => {
   const { name, rootfs, started, timeout } = input;
   await createContainer(ctx, input, deps);
   const result = rootfs === undefined ? { name, started } : { name, rootfs, started };

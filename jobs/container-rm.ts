@@ -1,6 +1,5 @@
-import type { InputOf, ResultOf } from '../src/contracts/index.ts';
 import { removeContainer } from '../src/nspawn/index.ts';
-import type { Handler } from './deps.ts';
+import type { ContainerHandler } from './container-handler.ts';
 
 /** Stops and removes a container. */
-export const handleContainerRm: Handler<InputOf<'container.rm'>, ResultOf<'container.rm'>> = removeContainer;
+export const handleContainerRm: ContainerHandler<'container.rm'> = removeContainer;

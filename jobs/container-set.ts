@@ -1,6 +1,5 @@
-import type { InputOf, ResultOf } from '../src/contracts/index.ts';
 import { setLimits } from '../src/nspawn/index.ts';
-import type { Handler } from './deps.ts';
+import type { ContainerHandler } from './container-handler.ts';
 
 /** Replaces the limits of a container. */
-export const handleContainerSet: Handler<InputOf<'container.set'>, ResultOf<'container.set'>> = setLimits;
+export const handleContainerSet: ContainerHandler<'container.set'> = setLimits;

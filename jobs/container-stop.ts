@@ -1,9 +1,5 @@
-import type { InputOf, ResultOf } from '../src/contracts/index.ts';
 import { stopContainer } from '../src/nspawn/index.ts';
-import type { Handler } from './deps.ts';
+import type { ContainerHandler } from './container-handler.ts';
 
 /** Shuts a container down and waits until nothing of it runs. */
-export const handleContainerStop: Handler<
-  InputOf<'container.stop'>,
-  ResultOf<'container.stop'>
-> = stopContainer;
+export const handleContainerStop: ContainerHandler<'container.stop'> = stopContainer;

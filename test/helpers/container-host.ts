@@ -50,7 +50,6 @@ export function loggedContext(signal?: AbortSignal, jobId?: string): LoggedConte
 export interface ContainerStore extends AsyncDisposable {
   readonly layout: Layout;
   readonly settings: Settings;
-  readonly host: string;
 }
 
 /** A store below /var/lib/sdme of the test host; the tree is shown in it by a read-only bind mount. */
@@ -67,7 +66,6 @@ export async function containerStore(
   return {
     layout,
     settings: parseSettings({ datadir: dataDir, ...settings }, 'test'),
-    host: 'test',
     async [Symbol.asyncDispose]() {
       await unmountAtOrBelow(dataDir);
       await removeTree(dataDir);
