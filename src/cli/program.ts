@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
+import { hiddenVerbs } from './hidden-verbs.ts';
 import type { OptionSpec, VerbSpec } from './verb.ts';
 import { verbGroups } from './verbs.ts';
 
@@ -118,6 +119,7 @@ export function buildProgram(version: string, take: (call: Call) => void): Comma
       leaf(parent, words.at(-1) ?? '', verb, take);
     }
   }
+  for (const verb of hiddenVerbs) leaf(program, verb.words, verb, take);
   return program;
 }
 

@@ -1,7 +1,7 @@
 import type { VerbSpec } from '../verb.ts';
 import { listingOptionSpecs } from './common-option-specs.ts';
 
-/** Verbs for the configuration (contract 1.12), and what the shells ask. */
+/** Verbs for the configuration (contract 1.12). */
 export const configVerbs: readonly VerbSpec[] = [
   {
     words: 'config get',
@@ -25,14 +25,5 @@ export const configVerbs: readonly VerbSpec[] = [
     withoutRoot: true,
     examples: ['sdme config completions bash'],
     load: () => import('./config-completions.ts'),
-  },
-  {
-    words: '__complete',
-    summary: 'what the shells’ completion scripts ask',
-    operands: '[words...]',
-    passesOn: true,
-    hidden: true,
-    examples: [],
-    load: () => import('./complete.ts'),
   },
 ];
