@@ -75,9 +75,9 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
   let end: (() => Promise<void>) | undefined;
   const start = async (): Promise<void> => {
     await writeFile(config, await configFor(dir, port, options));
-    const child = spawn('docker-registry', ['serve', config], {
+    // It ends with the test's process, however that ends.
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', 'docker-registry', 'serve', config], {
       stdio: ['ignore', 'ignore', 'pipe'],
-      detached: false,
     });
     const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     end = async () => {

@@ -258,6 +258,7 @@ test('what a killed worker had fetched is gone on with by the next (I16)', async
   const name = `${registry.host}/app`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', childScript, name, room.cacheDir], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, TMPDIR: room.dir },
   });
   const gone = once(child, 'exit');
   await once(child.stdout, 'data');

@@ -7,9 +7,10 @@ import type { Answer, TlsSettings, Transport } from '../http/transport.ts';
 import { printable } from '../printable.ts';
 import { type HostCertificates, loadCertificates } from './certificates.ts';
 import { chooseChallenge, parseChallenges } from './challenges.ts';
-import { type Credentials, findCredentials } from './credentials.ts';
+import { findCredentials } from './credentials.ts';
 import { type Endpoint, schemesFor } from './endpoints.ts';
 import type { Environment } from './environment.ts';
+import type { Credentials } from './login.ts';
 import { type Authorization, basicHeader, fetchToken } from './tokens.ts';
 
 /** What all registry clients of a worker share. */
@@ -109,7 +110,7 @@ export async function openRegistryClient(endpoint: Endpoint, room: RegistryRoom)
       await readBody(answer, 64 * 1024, { silenceMs: room.silenceMs, ...options, cut: true });
       room.authorizations.delete(key);
       const door = { transport: room.transport, homeTls, plainTls, silenceMs: room.silenceMs };
-      room.authorizations.set(key, await login(endpoint, home, challenges, room, door, options.signal));
+      room.authorizations.set(key, await logIn(endpoint, home, challenges, room, door, options.signal));
       answer = await start(full, headers, options.signal);
     }
     if (answer.status === 200 || answer.status === 206) return answer;
@@ -136,7 +137,7 @@ function maySpeakPlain(error: unknown): boolean {
   return code === 'EPROTO' || code === 'ECONNREFUSED' || code === 'ECONNRESET' || code.startsWith('ERR_SSL_');
 }
 
-async function login(
+async function logIn(
   endpoint: Endpoint,
   home: HomeHost,
   challenges: ReturnType<typeof parseChallenges>,

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { SdmeError } from '../../base/errors.ts';
 import { plainEnvironment, run } from '../../system/exec/run.ts';
 import { printable } from '../printable.ts';
-import type { Credentials } from './credentials.ts';
 import type { Environment } from './environment.ts';
+import type { Credentials } from './login.ts';
 
 /** How long a helper may take, in milliseconds; one that asks a person for a password never ends. */
 const helperTimeoutMs = 10_000;

@@ -3,12 +3,7 @@ import { z } from 'zod';
 import { SdmeError } from '../../base/errors.ts';
 import { askCredentialHelper } from './credential-helper.ts';
 import { type Environment, readSettingsFile, variable } from './environment.ts';
-
-/** What a registry or its token service is told about who asks. */
-export type Credentials =
-  | { readonly kind: 'password'; readonly user: string; readonly password: string }
-  /** An OAuth2 refresh token; of use to a token service only. */
-  | { readonly kind: 'identity'; readonly token: string };
+import type { Credentials } from './login.ts';
 
 const entrySchema = z.looseObject({
   auth: z.string().optional(),

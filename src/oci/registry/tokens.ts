@@ -5,7 +5,7 @@ import { readBody } from '../http/bodies.ts';
 import { errorBodyText, statusFailure } from '../http/failures.ts';
 import { checkTarget, type HomeHost, isHome } from '../http/redirects.ts';
 import type { Exchange, TlsSettings, Transport } from '../http/transport.ts';
-import type { Credentials } from './credentials.ts';
+import type { Credentials } from './login.ts';
 
 /** An Authorization header and how long it serves. Epoch milliseconds. */
 export interface Authorization {
