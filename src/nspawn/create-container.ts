@@ -5,12 +5,13 @@ import { SdmeError } from '../base/errors.ts';
 import type { Layout } from '../base/paths.ts';
 import type { ContainerCreateInput } from '../contracts/index.ts';
 import { errnoOf } from '../system/failure.ts';
+import { pathExists } from '../system/fs/path-exists.ts';
 import { type Bus, connectBus } from '../system/systemd/bus.ts';
 import { disableUnits, enableUnits } from '../system/systemd/unit-files.ts';
 import { unitState } from '../system/systemd/units.ts';
 import type { ContainerDeps } from './deps.ts';
 import { type LayerFacts, planLayer } from './layer-plan.ts';
-import { clearName, exists, isOwnWork, makerFile } from './name-conflicts.ts';
+import { clearName, isOwnWork, makerFile } from './name-conflicts.ts';
 import { newRecord } from './new-record.ts';
 import { type OciVolume, wireOciPorts, wireOciVolumes } from './oci-wiring.ts';
 import { type ContainerRecord, hasInterface } from './record.ts';
@@ -34,7 +35,7 @@ function checkUmask(): void {
 
 async function checkBinds(record: ContainerRecord): Promise<void> {
   for (const { host } of record.BINDS) {
-    if (!(await exists(host))) {
+    if (!(await pathExists(host))) {
       throw new SdmeError('not-found', `bind host path does not exist: ${host}`);
     }
   }
@@ -112,7 +113,7 @@ async function enableAtBoot(
 async function requireRootfs(input: ContainerCreateInput, layout: Layout): Promise<string> {
   if (input.rootfs === undefined) return '/';
   const root = layout.rootfsDir(input.rootfs);
-  if (!(await exists(root))) throw new SdmeError('not-found', `fs not found: ${root}`);
+  if (!(await pathExists(root))) throw new SdmeError('not-found', `fs not found: ${root}`);
   return root;
 }
 

@@ -1,27 +1,12 @@
-import { lstat } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Context } from '../base/context.ts';
-import { SdmeError } from '../base/errors.ts';
-import { errnoOf } from '../system/failure.ts';
 import { connectBus } from '../system/systemd/bus.ts';
 import { disableUnits, enableUnits, reloadUnits } from '../system/systemd/unit-files.ts';
 import type { ContainerDeps } from './deps.ts';
+import { isEnabled } from './is-enabled.ts';
 import { readRecord, writeRecord } from './state-file.ts';
 import { prepareSubmounts } from './submounts.ts';
-import { unitDirectory, unitName } from './template-unit.ts';
+import { unitName } from './template-unit.ts';
 import { writeUnits } from './unit-files.ts';
-
-/** True when systemd starts the container at boot: the link that `[Install]` of the template asks for is there. */
-export async function isEnabled(name: string): Promise<boolean> {
-  const link = join(unitDirectory, 'multi-user.target.wants', unitName(name));
-  try {
-    await lstat(link);
-    return true;
-  } catch (cause) {
-    if (errnoOf(cause) === 'ENOENT') return false;
-    throw new SdmeError('io', `cannot look at ${link}`, { cause });
-  }
-}
 
 /** Makes a container start when the host boots, or no longer (contract 1.5). Idempotent. @throws SdmeError `not-found`, `dbus`, `io` */
 export async function enableContainer(

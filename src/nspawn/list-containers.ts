@@ -1,15 +1,15 @@
 import { readdir } from 'node:fs/promises';
 import { SdmeError } from '../base/errors.ts';
 import type { Layout } from '../base/paths.ts';
-import { formatBind } from '../contracts/index.ts';
+import { formatBind } from '../contracts/container-options.ts';
+import { pathExists } from '../system/fs/path-exists.ts';
 import { type Bus, connectBus } from '../system/systemd/bus.ts';
 import { machineAddresses } from '../system/systemd/machines.ts';
 import { listUnitStates } from '../system/systemd/units.ts';
 import { healthOf, innerSystemState, probeStates } from './container-health.ts';
 import { osNameIn } from './container-os.ts';
-import { isEnabled } from './enable-container.ts';
+import { isEnabled } from './is-enabled.ts';
 import { type ContainerListing, statusOf } from './listing.ts';
-import { exists } from './name-conflicts.ts';
 import { type ContainerRecord, hasInterface, isHostRoot } from './record.ts';
 import { listApplications } from './rootfs-facts.ts';
 import { findRecord, listContainerNames } from './state-file.ts';
@@ -91,8 +91,8 @@ async function healthFor(
   const roots = rootsOf(layout, name, record).slice(0, 2);
   const probes = record?.HAS_PROBES === undefined ? undefined : probeStates(roots);
   const [hasDirectory, hasRootfs, systemState] = await Promise.all([
-    exists(layout.containerDir(name)),
-    record === undefined || isHostRoot(record) ? true : exists(layout.rootfsDir(record.ROOTFS)),
+    pathExists(layout.containerDir(name)),
+    record === undefined || isHostRoot(record) ? true : pathExists(layout.rootfsDir(record.ROOTFS)),
     activeState === 'active' && probes === undefined ? innerSystemState(name) : undefined,
   ]);
   return healthOf({

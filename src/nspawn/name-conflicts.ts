@@ -1,9 +1,8 @@
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Context } from '../base/context.ts';
 import { SdmeError } from '../base/errors.ts';
 import type { Layout } from '../base/paths.ts';
-import { errnoOf } from '../system/failure.ts';
+import { pathExists } from '../system/fs/path-exists.ts';
 import { readTextFile } from '../system/fs/replace-file.ts';
 import type { Bus } from '../system/systemd/bus.ts';
 import { getMachine } from '../system/systemd/machines.ts';
@@ -15,17 +14,6 @@ const machinesDir = '/var/lib/machines';
 /** The file in a container's directory that says which job made it, so that the job knows its own work again. */
 export function makerFile(layout: Layout, name: string): string {
   return join(layout.containerDir(name), 'made-by');
-}
-
-/** True when there is something at a path, symlinks followed. @throws SdmeError `io` */
-export async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (cause) {
-    if (errnoOf(cause) === 'ENOENT' || errnoOf(cause) === 'ENOTDIR') return false;
-    throw new SdmeError('io', `cannot look at ${path}`, { cause });
-  }
 }
 
 function taken(message: string, name: string): SdmeError {
@@ -42,11 +30,11 @@ export async function clearName(ctx: Context, bus: Bus, name: string, layout: La
     ctx.log.info(`clearing what an interrupted attempt left of '${name}'`);
     await removeContainerFiles(name, layout);
   } else {
-    if (await exists(layout.containerDir(name))) throw taken('container already exists', name);
+    if (await pathExists(layout.containerDir(name))) throw taken('container already exists', name);
     if (claim === 'container') throw taken('state file already exists for', name);
   }
   for (const path of [join(machinesDir, name), join(machinesDir, `${name}.raw`)]) {
-    if (await exists(path)) throw taken(`conflicting machine found in ${machinesDir}`, name);
+    if (await pathExists(path)) throw taken(`conflicting machine found in ${machinesDir}`, name);
   }
   if ((await getMachine(bus, name, ctx)) !== undefined) {
     throw taken('a machine of that name is registered with systemd-machined', name);

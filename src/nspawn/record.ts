@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { SdmeError } from '../base/errors.ts';
 import { formatKeyValues, parseKeyValues } from '../base/key-values.ts';
 import { nameProblem } from '../base/names.ts';
-import { formatBind, parseBind } from '../contracts/index.ts';
+import { formatBind, parseBind } from '../contracts/container-options.ts';
 
 const text = z.string().optional();
 const yes = z.literal('yes').optional();

@@ -9,7 +9,7 @@ import { type Bus, connectBus } from '../system/systemd/bus.ts';
 import { disableUnits } from '../system/systemd/unit-files.ts';
 import { resetFailedUnit, stopUnit, unitState } from '../system/systemd/units.ts';
 import type { ContainerDeps } from './deps.ts';
-import { isEnabled } from './enable-container.ts';
+import { isEnabled } from './is-enabled.ts';
 import { clearNspawnLeftovers } from './nspawn-leftovers.ts';
 import { lookAtClaim, removeState } from './state-file.ts';
 import { stopOn } from './stop-container.ts';

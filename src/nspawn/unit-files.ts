@@ -83,7 +83,7 @@ async function writeTemplate(layout: Layout, text: string, signal: AbortSignal):
     { kind: 'storage', name: 'template', mode: 'exclusive' },
     signal,
   );
-  return replaceFileIfChanged(join(unitDirectory, templateUnitName), text, 0o644);
+  return await replaceFileIfChanged(join(unitDirectory, templateUnitName), text, 0o644);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { listContainerNames } from '../../nspawn/index.ts';
+import { listContainerNames } from '../../nspawn/read-side.ts';
 import { rootfsNames } from '../../rootfs/index.ts';
 import type { Session } from '../session.ts';
 import type { Completes } from '../verb.ts';

@@ -4,7 +4,7 @@ import {
   listContainerNames,
   listStatuses,
   matchContainer,
-} from '../../nspawn/index.ts';
+} from '../../nspawn/read-side.ts';
 import type { Session } from '../session.ts';
 
 /**

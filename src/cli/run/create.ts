@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { SdmeError } from '../../base/errors.ts';
 import { contracts, type InputOf } from '../../contracts/index.ts';
-import { pickContainerName } from '../../nspawn/index.ts';
+import { pickContainerName } from '../../nspawn/read-side.ts';
 import { containerInput, type containerOptions } from '../parse/container-options.ts';
 import { problemText } from '../parse/options.ts';
 import type { Session } from '../session.ts';

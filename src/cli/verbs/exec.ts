@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SdmeError } from '../../base/errors.ts';
-import { execIn, matchContainer } from '../../nspawn/index.ts';
+import { execIn, matchContainer } from '../../nspawn/read-side.ts';
 import { parseOptions } from '../parse/options.ts';
 import type { VerbRun } from '../verb.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { SdmeError } from '../../base/errors.ts';
 import { contracts } from '../../contracts/index.ts';
-import { chooseJoinUser, isRunning, joinContainer, matchContainer } from '../../nspawn/index.ts';
+import { chooseJoinUser, isRunning, joinContainer, matchContainer } from '../../nspawn/read-side.ts';
 import { defined, parseInput, parseOptions } from '../parse/options.ts';
 import { runJob } from '../run/run-job.ts';
 import type { Session } from '../session.ts';

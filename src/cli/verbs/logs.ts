@@ -1,4 +1,4 @@
-import { containerLogs, matchContainer } from '../../nspawn/index.ts';
+import { containerLogs, matchContainer } from '../../nspawn/read-side.ts';
 import type { VerbRun } from '../verb.ts';
 
 /** `logs`: the journal of a container; further arguments are journalctl's (contract 1.6). */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { contracts } from '../../contracts/index.ts';
-import { joinContainer } from '../../nspawn/index.ts';
+import { joinContainer } from '../../nspawn/read-side.ts';
 import { containerOptions } from '../parse/container-options.ts';
 import { parseOptions } from '../parse/options.ts';
 import { createInput } from '../run/create.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { formatSize } from '../../base/sizes.ts';
-import { type ContainerListing, listContainers } from '../../nspawn/index.ts';
+import { type ContainerListing, listContainers } from '../../nspawn/read-side.ts';
 import { printListing } from '../output/listing.ts';
 import { tableLines } from '../output/table.ts';
 import { listingOptions, parseOptions } from '../parse/options.ts';

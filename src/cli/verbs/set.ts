@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { contracts } from '../../contracts/index.ts';
-import { matchContainer } from '../../nspawn/index.ts';
+import { matchContainer } from '../../nspawn/read-side.ts';
 import { defined, detachOption, parseInput, parseOptions } from '../parse/options.ts';
 import { runJob } from '../run/run-job.ts';
 import type { VerbRun } from '../verb.ts';

@@ -1,0 +1,17 @@
+/*
+ * What asks and changes nothing, or works on a terminal: for callers that queue no job. Apart from index.ts, so
+ * that `sdme ps` and its like do not load what makes and removes containers.
+ */
+export { listContainers, listStatuses } from './list-containers.ts';
+export { type ContainerListing, type ContainerStatus, containerListing } from './listing.ts';
+export {
+  chooseJoinUser,
+  containerLogs,
+  execIn,
+  isRunning,
+  type JoinOptions,
+  joinContainer,
+  matchContainer,
+  pickContainerName,
+} from './run-in.ts';
+export { listContainerNames } from './state-file.ts';
