@@ -2,7 +2,7 @@ import type { Outcome } from '../src/base/context.ts';
 import { SdmeError, toErrorRecord } from '../src/base/errors.ts';
 import type { JobLimits } from '../src/contracts/index.ts';
 import type { JobBody } from '../src/queue/envelope.ts';
-import type { DeliveryRef, RecordWriter } from '../src/queue/lifecycle.ts';
+import type { DeliveryRef, Moved, RecordWriter, Started } from '../src/queue/lifecycle.ts';
 import { makeContext, type SlotSets } from './context.ts';
 import type { Journal, Opened } from './journal/journal.ts';
 import type { Kind } from './kinds.ts';
@@ -53,16 +53,19 @@ export async function runAttempt(parts: AttemptParts, attempt: Attempt): Promise
     const job = kind.prepare(body.input);
     await using _locks = await parts.locks.take(job.locks, signal, hold);
     opened = await parts.journal.open(body.id, kind.kind, signal);
-    if (opened.state === 'done') return await end(parts, delivery, opened.outcome, undefined);
+    if (opened.state === 'done') return await end(parts, delivery, opened.outcome);
     if (opened.crashes >= kind.maxCrashes) return await endCrashed(parts, attempt, opened.crashes);
     using _alone = await standAlone(parts, attempt, opened.crashes, hold);
     await holding;
-    const begun = await parts.records.start(delivery, opened);
-    if (begun.done !== 'moved') return await refuse(parts, attempt, begun.state);
-    return await runHandler(parts, attempt, opened, (ctx) => job.run(ctx));
+    const start = prepareStart(parts, attempt, opened);
+    if (!opened.first) {
+      const begun = await start.now();
+      if (begun.done !== 'moved') return await refuse(parts, attempt, begun.state);
+    }
+    return await runHandler(parts, attempt, opened, start, (ctx) => job.run(ctx));
   } catch (thrown) {
     await holding;
-    return await settle(parts, attempt, opened, thrown, undefined);
+    return await settle(parts, attempt, opened, thrown);
   }
 }
 
@@ -70,6 +73,7 @@ async function runHandler(
   parts: AttemptParts,
   attempt: Attempt,
   opened: Opened,
+  start: RecordStart,
   run: (ctx: ReturnType<typeof makeContext>) => Promise<unknown>,
 ): Promise<Settlement> {
   const { body, kind, delivery, controller } = attempt;
@@ -82,14 +86,58 @@ async function runHandler(
   const { records, slots } = parts;
   const ctx = makeContext({ delivery, signal: controller.signal, reporter, records, slots, limits });
   let result: unknown;
+  start.soon();
   try {
     result = await run(ctx);
   } catch (thrown) {
-    return await settle(parts, attempt, opened, thrown, reporter);
+    return await settle(parts, attempt, opened, thrown, { reporter, start });
   }
   const outcome: Outcome = { state: 'succeeded', result };
   await markDone(parts, body.id, outcome);
-  return end(parts, delivery, outcome, reporter);
+  return end(parts, delivery, outcome, { reporter, start });
+}
+
+/** The write that says a job is running. */
+interface RecordStart {
+  now(): Promise<Moved>;
+  /** Writes it in a moment, and ends the job should the record refuse. Nothing if it has been written. */
+  soon(): void;
+  /** Not to be written any more; gives it when it was not. */
+  drop(): Started | undefined;
+}
+
+/** A job that ends within this is spared the write of its beginning: its end says both. */
+const startAfterMs = 5;
+
+/**
+ * A first delivery begins without waiting for the record. It cannot have ended: whoever cancels or gives up a
+ * job leaves it to the worker once BullMQ has handed it out, and marks its data before that.
+ */
+function prepareStart(parts: AttemptParts, attempt: Attempt, counts: Opened): RecordStart {
+  const { delivery, controller } = attempt;
+  const started: Started = { attempt: counts.attempt, crashes: counts.crashes, at: Date.now() };
+  let timer: NodeJS.Timeout | undefined;
+  let written = false;
+  const now = (): Promise<Moved> => {
+    written = true;
+    return parts.records.start(delivery, started);
+  };
+  return {
+    now,
+    soon: () => {
+      if (written) return;
+      timer = setTimeout(() => {
+        now().then(
+          ({ done }) => done === 'moved' || controller.abort(cancelledError()),
+          (error: unknown) => parts.onError(delivery.id, error),
+        );
+      }, startAfterMs);
+    },
+    drop: () => {
+      clearTimeout(timer);
+      return written ? undefined : started;
+    },
+  };
 }
 
 /** The kind's limits with the job's own on top. Pure. */
@@ -141,7 +189,7 @@ async function refuse(
   if (state === 'cancelling') {
     const outcome: Outcome = { state: 'cancelled', error: toErrorRecord(cancelledError()) };
     await markDone(parts, body.id, outcome);
-    return end(parts, delivery, outcome, undefined);
+    return end(parts, delivery, outcome);
   }
   await parts.journal.release(body.id, false);
   return { do: 'drop' };
@@ -156,7 +204,7 @@ async function endCrashed(
   const error = toErrorRecord(new SdmeError('job.crashed', message, { facts: { crashes } }));
   const outcome: Outcome = { state: 'failed', error };
   await markDone(parts, body.id, outcome);
-  return end(parts, delivery, outcome, undefined, crashes);
+  return end(parts, delivery, outcome, { crashes });
 }
 
 /** Judges a failed attempt and carries the judgement out, in the journal first. */
@@ -165,7 +213,7 @@ async function settle(
   attempt: Attempt,
   opened: Opened | undefined,
   thrown: unknown,
-  reporter: Reporter | undefined,
+  run: Pick<EndFacts, 'reporter' | 'start'> = {},
 ): Promise<Settlement> {
   const { body, kind, delivery, controller } = attempt;
   const abortReason = controller.signal.aborted ? reasonOf(controller.signal) : undefined;
@@ -176,16 +224,21 @@ async function settle(
       return settlement;
     case 'end':
       await markDone(parts, body.id, settlement.outcome);
-      return end(parts, delivery, settlement.outcome, reporter);
+      return end(parts, delivery, settlement.outcome, run);
     case 'retry':
     case 'hand-back': {
-      const progress = await reporter?.close();
+      const unwritten = run.start?.drop();
+      const progress = await run.reporter?.close();
       if (progress !== undefined) await parts.records.progress(body.id, progress);
       if (opened !== undefined) await parts.journal.release(body.id, settlement.do === 'retry');
       const moved =
         settlement.do === 'retry'
-          ? await parts.records.postpone(delivery, `retry in ${Math.ceil(settlement.delayMs / 1000)} s`)
-          : await parts.records.handBack(delivery);
+          ? await parts.records.postpone(
+              delivery,
+              `retry in ${Math.ceil(settlement.delayMs / 1000)} s`,
+              unwritten,
+            )
+          : await parts.records.handBack(delivery, unwritten);
       if (moved.done === 'moved') return settlement;
       return refuse(parts, attempt, moved.state);
     }
@@ -203,6 +256,13 @@ async function markDone(parts: AttemptParts, id: string, outcome: Outcome): Prom
   }
 }
 
+/** What is known about a run when it ends. */
+interface EndFacts {
+  readonly reporter?: Reporter;
+  readonly start?: RecordStart;
+  readonly crashes?: number;
+}
+
 /**
  * The outcome into the record. The write is sent, not waited for: what BullMQ writes next goes over the same
  * connection behind it, and should this one fail the sweep finds the job and brings it back.
@@ -211,15 +271,16 @@ async function end(
   parts: AttemptParts,
   delivery: DeliveryRef,
   outcome: Outcome,
-  reporter: Reporter | undefined,
-  crashes?: number,
+  { reporter, start, crashes }: EndFacts = {},
 ): Promise<Settlement> {
-  const progress = reporter === undefined ? undefined : await reporter.close();
+  const unwritten = start?.drop();
+  const progress = await reporter?.close();
   const writing = parts.records
-    .finish(delivery, outcome, { progress, ...(crashes === undefined ? {} : { crashes }) })
+    .finish(delivery, outcome, { progress, start: unwritten, crashes })
     .catch((error) => parts.onError(delivery.id, error))
     .finally(() => parts.endings.delete(writing));
   parts.endings.add(writing);
+  await parts.records.sent();
   return { do: 'end', outcome };
 }
 

@@ -3,6 +3,7 @@ import { SdmeError, toErrorRecord, toSdmeError } from '../src/base/errors.ts';
 import { newUlid } from '../src/base/ulid.ts';
 import type { QueueName } from '../src/contracts/index.ts';
 import { type JobBody, openEnvelope } from '../src/queue/envelope.ts';
+import { withdrawnData } from '../src/queue/scripts/cancel.ts';
 import { keptPoison, type QuarantineNote } from '../src/queue/upkeep.ts';
 import { type AttemptParts, cancelledError, runAttempt } from './attempt.ts';
 import type { Kinds } from './kinds.ts';
@@ -62,6 +63,7 @@ export function makeDispatcher(parts: DispatcherParts): Dispatcher {
   const attemptParts: AttemptParts = { ...parts, endings, onError };
 
   const handle = async (job: Delivered, controller: AbortController): Promise<Settlement> => {
+    if (job.data === withdrawnData) return { do: 'drop' };
     deliveries += 1;
     const delivery = { id: job.id, token: `${tokenPrefix}:${deliveries}` };
     let body: JobBody;

@@ -10,7 +10,7 @@ import {
   evictPoison,
   findExpired,
   findStrays,
-  hasStarted,
+  giveUp,
   storedBody,
   sweepEnded,
 } from '../src/queue/upkeep.ts';
@@ -97,13 +97,11 @@ async function bringBack({ redis, host, dispatcher, queues, records, log }: Upke
 }
 
 /** Fails jobs that no worker took within the time they were allowed to wait. */
-async function expire({ redis, host, dispatcher, records, queues }: UpkeepParts): Promise<void> {
+async function expire({ redis, host, queues }: UpkeepParts): Promise<void> {
   for (const id of await findExpired(redis, host, Date.now())) {
-    if (dispatcher.has(id) || (await hasStarted(redis, id))) continue;
     const stored = await storedBody(redis, id);
     if (stored === undefined) continue;
     const error = queueTimeout(stored.body.expiresAt - stored.body.submittedAt);
-    await records.finish({ id, token: newUlid() }, { state: 'failed', error: toErrorRecord(error) });
-    await queues.remove(host, stored.body.queue, id);
+    if (await giveUp(redis, id, toErrorRecord(error))) await queues.remove(host, stored.body.queue, id);
   }
 }

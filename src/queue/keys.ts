@@ -27,12 +27,11 @@ export const keys = {
   hosts: (): string => `${keyPrefix}:hosts`,
   /** Sorted set: all jobs of a host by time of submission. */
   hostJobs: (host: string): string => `${keyPrefix}:host:${host}:jobs`,
-  /** Sorted set: a host's jobs in a state, by time of submission. */
+  /**
+   * Sorted set: a host's jobs in a state. Scores are never before the submission: of queued jobs the time at which
+   * they expire, of ended ones the time of their end, of others the time of submission.
+   */
   hostState: (host: string, state: JobState): string => `${keyPrefix}:host:${host}:in:${state}`,
-  /** Sorted set: a host's ended jobs by time of end, for retention. */
-  hostEnded: (host: string): string => `${keyPrefix}:host:${host}:ended`,
-  /** Sorted set: jobs no worker has taken yet, by the time at which they expire. */
-  hostExpiry: (host: string): string => `${keyPrefix}:host:${host}:expires`,
   /** List: what was in a queue and is no job of ours, newest first. */
   quarantine: (): string => `${keyPrefix}:quarantine`,
   /** String `<argument digest> <job id>`: what an idempotency key of a host led to. The key text is hashed to bound its length. */

@@ -1,19 +1,11 @@
 import type { Redis } from 'ioredis';
-import { z } from 'zod';
 import type { Outcome } from '../base/context.ts';
-import { type JobState, jobStates, type LogLine, type ProgressRecord } from '../contracts/index.ts';
+import type { JobState, LogLine, ProgressRecord } from '../contracts/index.ts';
 import { insist } from './insist.ts';
 import { keyPrefix, keys } from './keys.ts';
-import { statesBefore } from './states.ts';
+import { type Change, type Moved, openTransitions } from './transitions.ts';
 
-/** Answer to a change of state. */
-export interface Moved {
-  /** `refused`: the table does not allow the move from `state`; nothing was changed. */
-  readonly done: 'moved' | 'refused' | 'missing';
-  readonly state: JobState | undefined;
-  readonly revision: number;
-  readonly cancelRequestedAt: number | undefined;
-}
+export type { Moved } from './transitions.ts';
 
 /** Which delivery of a job writes; `token` is new for each, so that a repeated write is known as one. */
 export interface DeliveryRef {
@@ -28,6 +20,21 @@ export interface ProgressSnapshot {
   readonly bytesTotal: number;
 }
 
+/** What the write that ends a job brings along. */
+export interface Ending {
+  readonly progress?: ProgressSnapshot | undefined;
+  /** A beginning that was not worth a write of its own, as the end came right after it. */
+  readonly start?: Started | undefined;
+  readonly crashes?: number | undefined;
+}
+
+/** The beginning of a run: its counts as the journal has them, and the time. */
+export interface Started {
+  readonly attempt: number;
+  readonly crashes: number;
+  readonly at: number;
+}
+
 /** A log line before it has an offset. */
 export type NewLogLine = Omit<LogLine, 'offset'>;
 
@@ -36,22 +43,20 @@ export type NewLogLine = Omit<LogLine, 'offset'>;
  * the server has taken the write, however long the server is away.
  */
 export interface RecordWriter {
-  /** The handler begins: `attempt` and `crashes` as the journal has them. Refused once ended or cancelling. */
-  start(delivery: DeliveryRef, counts: { attempt: number; crashes: number }): Promise<Moved>;
+  /** The handler begins. Refused once ended or cancelling. */
+  start(delivery: DeliveryRef, started: Started): Promise<Moved>;
   /** A worker holds the job, but it waits, e.g. for `lock fs/debian`. */
   hold(delivery: DeliveryRef, waitingFor: string): Promise<Moved>;
   /** What {@link hold} waited for is there: the handler goes on. */
   resume(delivery: DeliveryRef): Promise<Moved>;
   /** The attempt failed, the next one comes later; no worker holds the job meanwhile. */
-  postpone(delivery: DeliveryRef, waitingFor: string): Promise<Moved>;
+  postpone(delivery: DeliveryRef, waitingFor: string, start?: Started): Promise<Moved>;
   /** The worker gives the job back without an attempt being counted. */
-  handBack(delivery: DeliveryRef): Promise<Moved>;
-  /** The job has ended. `crashes` when they are why. */
-  finish(
-    delivery: DeliveryRef,
-    outcome: Outcome,
-    more?: { readonly progress?: ProgressSnapshot | undefined; readonly crashes?: number },
-  ): Promise<Moved>;
+  handBack(delivery: DeliveryRef, start?: Started): Promise<Moved>;
+  /** The job has ended. */
+  finish(delivery: DeliveryRef, outcome: Outcome, more?: Ending): Promise<Moved>;
+  /** Resolves when all changes of state asked for so far have been handed to the connection, in order. */
+  sent(): Promise<void>;
   /** False when the job has ended or is gone. */
   progress(id: string, snapshot: ProgressSnapshot): Promise<boolean>;
   /** Appends lines. `tag` differs from write to write, so that a repeated one adds nothing. */
@@ -61,78 +66,35 @@ export interface RecordWriter {
 /** Log lines kept for each job; older ones are dropped, their offsets are not used again. */
 export const keptLogLines = 20_000;
 
-const moveReply = z.tuple([
-  z.number(),
-  z.enum(['', ...jobStates]),
-  z.number(),
-  z.string(),
-  z.number(),
-  z.number(),
-]);
-
-type Change = readonly ['s' | 'n' | 'i', string, string | number] | readonly ['d', string];
-
-/** Allowed states in the form the script takes. */
-function allowedFrom(to: JobState): string {
-  return `,${statesBefore(to).join(',')},`;
-}
-
 /** Opens the write side over a connection, which outlives it. `signal` ends the insisting at shutdown. */
 export function openRecordWriter(redis: Redis, signal?: AbortSignal): RecordWriter {
-  const move = async (
-    delivery: DeliveryRef,
-    to: JobState,
-    changes: readonly Change[],
-    from = allowedFrom(to),
-  ): Promise<Moved> => {
-    const args = changes.flatMap(([op, field, value]) => [op, field, value ?? '']);
-    const now = Date.now();
-    const reply = await insist(
-      () =>
-        redis.sdmeTransition(
-          keys.job(delivery.id),
-          `${keyPrefix}:`,
-          delivery.id,
-          now,
-          to,
-          from,
-          delivery.token,
-          ...args,
-        ),
-      signal,
-    );
-    return movedOf(reply);
-  };
+  const transitions = openTransitions(redis, signal);
+  const move = (delivery: DeliveryRef, to: JobState, changes: readonly Change[]): Promise<Moved> =>
+    transitions.move({ ...delivery, to, changes });
   return {
-    start: (delivery, { attempt, crashes }) =>
-      move(delivery, 'running', [
-        ['s', 'held', 1],
-        ['s', 'attempt', attempt],
-        ['s', 'crashes', crashes],
-        ['n', 'startedAt', Date.now()],
-        ['d', 'waitingFor'],
-      ]),
+    start: (delivery, started) =>
+      move(delivery, 'running', [['s', 'held', 1], ...startChanges(started), ['d', 'waitingFor']]),
     hold: (delivery, waitingFor) =>
       move(delivery, 'waiting', [
         ['s', 'held', 1],
         ['s', 'waitingFor', waitingFor],
       ]),
-    resume: (delivery) => move(delivery, 'running', [['d', 'waitingFor']], ',waiting,'),
-    postpone: (delivery, waitingFor) =>
+    resume: (delivery) =>
+      transitions.move({ ...delivery, to: 'running', from: ['waiting'], changes: [['d', 'waitingFor']] }),
+    postpone: (delivery, waitingFor, start) =>
       move(delivery, 'waiting', [
+        ...(start === undefined ? [] : startChanges(start)),
         ['s', 'held', 0],
         ['s', 'waitingFor', waitingFor],
       ]),
-    handBack: (delivery) =>
+    handBack: (delivery, start) =>
       move(delivery, 'queued', [
+        ...(start === undefined ? [] : startChanges(start)),
         ['s', 'held', 0],
         ['d', 'waitingFor'],
       ]),
-    finish: (delivery, outcome, { progress, crashes } = {}) => {
-      const changes = finishChanges(outcome, progress);
-      if (crashes !== undefined) changes.push(['s', 'crashes', crashes]);
-      return move(delivery, outcome.state, changes);
-    },
+    finish: (delivery, outcome, ending = {}) => move(delivery, outcome.state, finishChanges(outcome, ending)),
+    sent: transitions.sent,
     progress: async (id, { record, bytesDone, bytesTotal }) => {
       const text = JSON.stringify(record);
       const write = (): Promise<unknown> =>
@@ -148,24 +110,23 @@ export function openRecordWriter(redis: Redis, signal?: AbortSignal): RecordWrit
   };
 }
 
-function movedOf(reply: unknown): Moved {
-  const [code, state, revision, cancelRequestedAt] = moveReply.parse(reply);
-  return {
-    done: code === 1 ? 'moved' : code === 0 ? 'refused' : 'missing',
-    state: state === '' ? undefined : state,
-    revision,
-    cancelRequestedAt: cancelRequestedAt === '' ? undefined : Number(cancelRequestedAt),
-  };
+function startChanges({ attempt, crashes, at }: Started): Change[] {
+  const changes: Change[] = [
+    ['s', 'attempt', attempt],
+    ['n', 'startedAt', at],
+  ];
+  return crashes === 0 ? changes : [...changes, ['s', 'crashes', crashes]];
 }
 
-function finishChanges(outcome: Outcome, progress: ProgressSnapshot | undefined): Change[] {
+function finishChanges(outcome: Outcome, { progress, start, crashes }: Ending): Change[] {
   const changes: Change[] = [
-    ['d', 'held'],
-    ['d', 'waitingFor'],
     outcome.state === 'succeeded'
       ? ['s', 'result', JSON.stringify(outcome.result) ?? 'null']
       : ['s', 'error', JSON.stringify(outcome.error)],
   ];
+  changes.push(['d', 'held'], ['d', 'waitingFor']);
+  if (start !== undefined) changes.push(...startChanges(start));
+  if (crashes !== undefined) changes.push(['s', 'crashes', crashes]);
   if (progress !== undefined) {
     changes.push(
       ['s', 'progress', JSON.stringify(progress.record)],

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import type { JobState, QueueName } from '../contracts/index.ts';
+import type { ErrorRecord } from '../base/errors.ts';
+import { endStates, type JobState, type QueueName } from '../contracts/index.ts';
 import { type JobBody, parseBody } from './envelope.ts';
 import { bullQueueName, keyPrefix, keys } from './keys.ts';
 import { liveStates } from './states.ts';
@@ -78,7 +79,13 @@ export async function storedBody(
 
 /** Ids of a host's jobs that no worker has taken within the time they were allowed to wait. */
 export async function findExpired(redis: Redis, host: string, now: number): Promise<string[]> {
-  return redis.zrangebyscore(keys.hostExpiry(host), '-inf', now, 'LIMIT', 0, 500);
+  return redis.zrangebyscore(keys.hostState(host, 'queued'), '-inf', now, 'LIMIT', 0, 500);
+}
+
+/** Fails a job that no worker has begun or has in hand; false when one has. */
+export async function giveUp(redis: Redis, id: string, error: ErrorRecord): Promise<boolean> {
+  const text = JSON.stringify(error);
+  return (await redis.sdmeGiveUp(keys.job(id), `${keyPrefix}:`, id, Date.now(), text)) === 1;
 }
 
 /** True when a worker has begun the job at least once. */
@@ -146,9 +153,12 @@ export function isReadable(field: string, text: string): boolean {
   }
 }
 
+/** Jobs removed in one go, so that a job to begin never waits long behind it. */
+const sweepStretch = 200;
+
 /**
- * Removes a host's ended jobs that are older than `maxAgeMs`, and the oldest beyond `maxCount`. Returns how
- * many. A stretch at a time, so that a job to begin never waits long behind it.
+ * Removes a host's ended jobs that ended more than `maxAgeMs` ago, and beyond `maxCount` those that ended first.
+ * Returns how many.
  */
 export async function sweepEnded(
   redis: Redis,
@@ -156,17 +166,50 @@ export async function sweepEnded(
   limits: { readonly maxAgeMs: number; readonly maxCount: number },
   now: number,
 ): Promise<number> {
-  const index = keys.hostEnded(host);
   let removed = 0;
+  for (const state of endStates) {
+    removed += await sweepIndex(redis, keys.hostState(host, state), `(${now - limits.maxAgeMs}`);
+  }
   for (;;) {
-    const surplus = (await redis.zcard(index)) - limits.maxCount;
-    const old = await redis.zrangebyscore(index, '-inf', `(${now - limits.maxAgeMs}`, 'LIMIT', 0, 200);
-    const beyond = surplus > 0 ? await redis.zrange(index, '0', String(Math.min(surplus, 200) - 1)) : [];
-    const ids = [...new Set([...old, ...beyond])];
+    const counts = await Promise.all(endStates.map((state) => redis.zcard(keys.hostState(host, state))));
+    const surplus = counts.reduce((sum, count) => sum + count, 0) - limits.maxCount;
+    if (surplus <= 0) return removed;
+    removed += await sweepFirst(redis, host, Math.min(surplus, sweepStretch));
+  }
+}
+
+/** Removes the `count` jobs of a host that ended first, whatever their end. */
+async function sweepFirst(redis: Redis, host: string, count: number): Promise<number> {
+  const last = String(count - 1);
+  const heads = await Promise.all(
+    endStates.map(async (state) => {
+      const flat = await redis.zrange(keys.hostState(host, state), '0', last, 'WITHSCORES');
+      return flat.flatMap((id, i) => (i % 2 === 0 ? [{ id, state, endedAt: Number(flat[i + 1]) }] : []));
+    }),
+  );
+  const first = heads
+    .flat()
+    .sort((a, b) => a.endedAt - b.endedAt)
+    .slice(0, count);
+  for (const state of endStates) {
+    const ids = first.filter((entry) => entry.state === state).map(({ id }) => id);
+    await forget(redis, keys.hostState(host, state), ids);
+  }
+  return first.length;
+}
+
+async function sweepIndex(redis: Redis, index: string, until: string): Promise<number> {
+  for (let removed = 0; ; ) {
+    const ids = await redis.zrangebyscore(index, '-inf', until, 'LIMIT', 0, sweepStretch);
     if (ids.length === 0) return removed;
-    await Promise.all(ids.map((id) => redis.sdmeForget(keys.job(id), `${keyPrefix}:`, id)));
-    // An index entry without a record would be found again for ever.
-    await redis.zrem(index, ...ids);
+    await forget(redis, index, ids);
     removed += ids.length;
   }
+}
+
+async function forget(redis: Redis, index: string, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
+  await Promise.all(ids.map((id) => redis.sdmeForget(keys.job(id), `${keyPrefix}:`, id)));
+  // An index entry without a record would be found again for ever.
+  await redis.zrem(index, ...ids);
 }

@@ -12,7 +12,7 @@ export type JournalWrite =
 
 /** Answer to one write. */
 export type JournalAnswer =
-  | { readonly state: 'open'; readonly attempt: number; readonly crashes: number }
+  | { readonly state: 'open'; readonly attempt: number; readonly crashes: number; readonly first: boolean }
   | { readonly state: 'done'; readonly attempt: number; readonly crashes: number; readonly outcome: string }
   /** Another worker holds the claim, or did when it died. */
   | { readonly state: 'claimed'; readonly owner: string }
@@ -92,13 +92,13 @@ function prepareWrites(db: DatabaseSync, owner: string): (write: JournalWrite) =
   // A job that has crashed a worker is not `running` until its handler begins, which may be much later.
   const claimed = (id: string, entry: Entry, crashes: number): JournalAnswer => {
     claim.run(owner, crashes, crashes === 0 ? 1 : 0, id);
-    return { state: 'open', attempt: entry.attempt, crashes };
+    return { state: 'open', attempt: entry.attempt, crashes, first: false };
   };
   const open = (id: string, kind: string, now: number): JournalAnswer => {
     const entry = read(id);
     if (entry === undefined) {
       insert.run(id, kind, owner, now);
-      return { state: 'open', attempt: 1, crashes: 0 };
+      return { state: 'open', attempt: 1, crashes: 0, first: true };
     }
     const { attempt, crashes, outcome } = entry;
     if (outcome !== undefined) return { state: 'done', attempt, crashes, outcome };

@@ -2,8 +2,16 @@ import type { Outcome } from '../../src/base/context.ts';
 
 /** What the journal says about a job that a worker is about to run. */
 export type Opened =
-  /** It may run. `attempt` counts from 1; `crashes` is how often a worker died while it ran. */
-  | { readonly state: 'open'; readonly attempt: number; readonly crashes: number }
+  /**
+   * It may run. `attempt` counts from 1; `crashes` is how often a worker died while it ran; `first` when no
+   * worker of this host ever had it before.
+   */
+  | {
+      readonly state: 'open';
+      readonly attempt: number;
+      readonly crashes: number;
+      readonly first: boolean;
+    }
   /** It has run to its end: this is the outcome, and it must not run again. */
   | { readonly state: 'done'; readonly outcome: Outcome; readonly attempt: number; readonly crashes: number };
 
@@ -36,9 +44,10 @@ export function memoryJournal(): Journal {
   const entries = new Map<string, { attempt: number; outcome?: Outcome }>();
   return {
     open: async (id) => {
-      const entry = entries.get(id) ?? { attempt: 1 };
+      const known = entries.get(id);
+      const entry = known ?? { attempt: 1 };
       entries.set(id, entry);
-      const counts = { attempt: entry.attempt, crashes: 0 };
+      const counts = { attempt: entry.attempt, crashes: 0, first: known === undefined };
       if (entry.outcome !== undefined) return { state: 'done', outcome: entry.outcome, ...counts };
       return { state: 'open', ...counts };
     },

@@ -1,5 +1,5 @@
 import type { Redis, Result } from 'ioredis';
-import { cancelScript } from './cancel.ts';
+import { cancelScript, giveUpScript } from './cancel.ts';
 import { appendLogScript, readLogScript } from './log.ts';
 import { progressScript } from './progress.ts';
 import { submitScript } from './submit.ts';
@@ -13,6 +13,7 @@ declare module 'ioredis' {
     sdmeSubmit(key: string, ...args: Argument[]): Result<unknown, Context>;
     sdmeTransition(key: string, ...args: Argument[]): Result<unknown, Context>;
     sdmeCancel(key: string, ...args: Argument[]): Result<unknown, Context>;
+    sdmeGiveUp(key: string, ...args: Argument[]): Result<unknown, Context>;
     sdmeProgress(key: string, ...args: Argument[]): Result<unknown, Context>;
     sdmeAppendLog(key: string, list: string, ...args: Argument[]): Result<unknown, Context>;
     sdmeReadLog(key: string, list: string, ...args: Argument[]): Result<unknown, Context>;
@@ -27,6 +28,7 @@ export function defineCommands(redis: Redis): void {
   redis.defineCommand('sdmeSubmit', { numberOfKeys: 1, lua: submitScript });
   redis.defineCommand('sdmeTransition', { numberOfKeys: 1, lua: transitionScript });
   redis.defineCommand('sdmeCancel', { numberOfKeys: 1, lua: cancelScript });
+  redis.defineCommand('sdmeGiveUp', { numberOfKeys: 1, lua: giveUpScript });
   redis.defineCommand('sdmeProgress', { numberOfKeys: 1, lua: progressScript });
   redis.defineCommand('sdmeAppendLog', { numberOfKeys: 2, lua: appendLogScript });
   redis.defineCommand('sdmeReadLog', { numberOfKeys: 2, lua: readLogScript, readOnly: true });

@@ -3,7 +3,8 @@
  * slot by their hash tag, so building them here from the prefix is safe in a cluster too.
  *
  * - `say` publishes the hint; a PUBLISH writes nothing to the append-only file.
- * - `move` keeps the indexes and the batch's counts in the same atomic step as the state.
+ * - `move` keeps the indexes and the batch's counts in the same atomic step as the state. A job that is queued
+ *   again has been taken once and does not expire any more.
  * - `bytes` keeps the batch's sums of bytes when a job's change.
  */
 export const prelude = `
@@ -17,11 +18,9 @@ local function say(host, batch, revision, state)
   if batch then call('PUBLISH', P .. 'hint:batch:' .. batch, text) end
 end
 local function move(host, batch, index, submitted, from, to, now)
-  local h = P .. 'host:' .. host .. ':'
-  call('ZREM', h .. 'in:' .. from, id)
-  call('ZADD', h .. 'in:' .. to, submitted, id)
-  if from == 'queued' then call('ZREM', h .. 'expires', id) end
-  if ended[to] then call('ZADD', h .. 'ended', now, id) end
+  local h = P .. 'host:' .. host .. ':in:'
+  call('ZREM', h .. from, id)
+  call('ZADD', h .. to, ended[to] and now or to == 'queued' and 'inf' or submitted, id)
   if batch then
     call('HINCRBY', P .. 'batch:' .. batch .. ':counts', from, -1)
     call('HINCRBY', P .. 'batch:' .. batch .. ':counts', to, 1)

@@ -46,8 +46,7 @@ for i = 11, #ARGV do fields[#fields + 1] = ARGV[i] end
 call('HSET', key, unpack(fields))
 local h = P .. 'host:' .. host .. ':'
 call('ZADD', h .. 'jobs', now, id)
-call('ZADD', h .. 'in:queued', now, id)
-call('ZADD', h .. 'expires', ARGV[5], id)
+call('ZADD', h .. 'in:queued', ARGV[5], id)
 call('SADD', P .. 'hosts', host)
 say(host, batch ~= '' and batch or false, 1, 'queued')
 return { 'created', id }

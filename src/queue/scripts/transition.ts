@@ -1,58 +1,65 @@
 import { prelude } from './prelude.ts';
 
 /**
- * Moves a job from one of the allowed states to another, with changes of other fields in the same step.
+ * Moves jobs from one of the allowed states to another, each with changes of other fields in the same step. Many
+ * jobs in one call: what moves together travels together, and is flushed to disk together.
  *
- * KEYS[1] record; ARGV 3 now, 4 the new state, 5 allowed states as `,a,b,`, 6 token of the delivery or '',
- * 7… triples of operation, field, value: `s` set, `n` set if absent, `d` delete, `i` add.
+ * KEYS[1] record of the first; ARGV 3 now, then for each job: id, the new state, allowed states as `,a,b,`, token
+ * of the delivery or '', number of changes, and as many triples of operation, field, value: `s` set; `n` set if
+ * absent and `d` delete, of the fields in `known`.
  * A call that repeats itself (ioredis sends again what a broken connection left unanswered) changes nothing:
  * the same delivery in the same state. Only `waiting` may repeat, as its reason changes.
- * Returns {1 done | 0 refused | -1 no such job, state, revision, cancelRequestedAt or '', attempt, crashes}.
+ * Returns for each {1 done | 0 refused | -1 no such job, state, revision, cancelRequestedAt or ''}.
  */
 export const transitionScript = `${prelude}
-local key, now, to, token = KEYS[1], ARGV[3], ARGV[4], ARGV[6]
-local r = call('HMGET', key, 'state', 'host', 'batch', 'batchIndex', 'submittedAt', 'run', 'bytesDone',
-  'bytesTotal', 'revision', 'cancelRequestedAt', 'attempt', 'crashes')
-local state = r[1]
-if not state then return { -1, '', 0, '', 0, 0 } end
-local function answer(code, s, revision)
-  return { code, s, tonumber(revision), r[10] or '', tonumber(r[11]) or 0, tonumber(r[12]) or 0 }
-end
-if token ~= '' and r[6] == token and state == to and to ~= 'waiting' then return answer(1, state, r[9]) end
-if not string.find(ARGV[5], ',' .. state .. ',', 1, true) then return answer(0, state, r[9]) end
-local batch = r[4] and r[3] or false
-local revision = (tonumber(r[9]) or 0) + 1
-local set, removed = { 'state', to, 'revision', revision }, {}
-local done, total = nil, nil
-for i = 7, #ARGV, 3 do
-  local op, field, value = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  if op == 's' then
-    set[#set + 1] = field
-    set[#set + 1] = value
-    if field == 'bytesDone' then done = value end
-    if field == 'bytesTotal' then total = value end
-  elseif op == 'd' then
-    removed[#removed + 1] = field
-  elseif op == 'n' then
-    call('HSETNX', key, field, value)
-  elseif op == 'i' then
-    local n = call('HINCRBY', key, field, value)
-    if field == 'attempt' then r[11] = n end
-    if field == 'crashes' then r[12] = n end
+local now = ARGV[3]
+local function change(at, to, from, token, count)
+  local key = P .. 'job:' .. id
+  local r = call('HMGET', key, 'state', 'host', 'batch', 'batchIndex', 'submittedAt', 'run', 'bytesDone',
+    'bytesTotal', 'revision', 'cancelRequestedAt', 'startedAt', 'held', 'waitingFor')
+  local state, revision, asked = r[1], tonumber(r[9]), r[10] or ''
+  if not state then return { -1, '', 0, '' } end
+  if token ~= '' and r[6] == token and state == to and to ~= 'waiting' then return { 1, state, revision, asked } end
+  if not string.find(from, ',' .. state .. ',', 1, true) then return { 0, state, revision, asked } end
+  local known = { startedAt = r[11], held = r[12], waitingFor = r[13] }
+  local batch = r[4] and r[3]
+  revision = revision + 1
+  local set, removed, n = { 'state', to, 'revision', revision }, nil, 4
+  local done, total = nil, nil
+  for i = at, at + 3 * count - 1, 3 do
+    local op, field, value = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+    if op == 's' or op == 'n' and not known[field] then
+      set[n + 1] = field
+      set[n + 2] = value
+      n = n + 2
+      if field == 'bytesDone' then done = value elseif field == 'bytesTotal' then total = value end
+    elseif op == 'd' and known[field] then
+      removed = removed or {}
+      removed[#removed + 1] = field
+    end
   end
+  if token ~= '' then
+    set[n + 1] = 'run'
+    set[n + 2] = token
+    n = n + 2
+  end
+  if ended[to] then
+    set[n + 1] = 'endedAt'
+    set[n + 2] = now
+  end
+  call('HSET', key, unpack(set))
+  if removed then call('HDEL', key, unpack(removed)) end
+  if done and total then bytes(batch, r[7], r[8], done, total) end
+  if state ~= to then move(r[2], batch, r[4], r[5], state, to, now) end
+  say(r[2], r[3], revision, to)
+  return { 1, to, revision, asked }
 end
-if token ~= '' then
-  set[#set + 1] = 'run'
-  set[#set + 1] = token
+local answers, at = {}, 4
+while at <= #ARGV do
+  id = ARGV[at]
+  local count = tonumber(ARGV[at + 4])
+  answers[#answers + 1] = change(at + 5, ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], count)
+  at = at + 5 + 3 * count
 end
-if ended[to] then
-  set[#set + 1] = 'endedAt'
-  set[#set + 1] = now
-end
-call('HSET', key, unpack(set))
-if #removed > 0 then call('HDEL', key, unpack(removed)) end
-if done and total then bytes(batch, r[7], r[8], done, total) end
-if state ~= to then move(r[2], batch, r[4], r[5], state, to, now) end
-say(r[2], r[3], revision, to)
-return answer(1, to, revision)
+return answers
 `;

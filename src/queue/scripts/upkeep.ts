@@ -13,7 +13,6 @@ if not ended[state] then return 0 end
 local h = P .. 'host:' .. host .. ':'
 call('ZREM', h .. 'jobs', id)
 call('ZREM', h .. 'in:' .. state, id)
-call('ZREM', h .. 'ended', id)
 if r[5] then
   local seen = call('GET', r[5])
   if seen and string.match(seen, '(%S+)$') == id then call('DEL', r[5]) end
@@ -35,16 +34,15 @@ return 1
  */
 export const straysScript = `${prelude}
 local found = {}
-local entries = call('ZRANGE', KEYS[1], ARGV[4], ARGV[5], 'WITHSCORES')
-for i = 1, #entries, 2 do
-  if tonumber(entries[i + 1]) <= tonumber(ARGV[3]) then
-    local queue = call('HGET', P .. 'job:' .. entries[i], 'queue')
-    if queue and call('EXISTS', P .. ARGV[2] .. '.' .. queue .. ':' .. entries[i]) == 0 then
-      found[#found + 1] = entries[i]
-    end
+local entries = call('ZRANGE', KEYS[1], ARGV[4], ARGV[5])
+for i = 1, #entries do
+  local r = call('HMGET', P .. 'job:' .. entries[i], 'queue', 'submittedAt')
+  if r[1] and tonumber(r[2]) <= tonumber(ARGV[3])
+    and call('EXISTS', P .. ARGV[2] .. '.' .. r[1] .. ':' .. entries[i]) == 0 then
+    found[#found + 1] = entries[i]
   end
 end
-return { #entries / 2, found }
+return { #entries, found }
 `;
 
 /**
