@@ -33,15 +33,38 @@ const content = randomBytes(300_000);
 const settings = parseSettings({ http_timeout: 5, http_body_timeout: 5 }, 'test');
 const item = detachedContext().progress.item('x', { label: 'x', unit: 'bytes' });
 
-async function fetchTo(dir: string, url: string, over = {}, signal?: AbortSignal): Promise<Buffer> {
+async function fetchTo(
+  dir: string,
+  url: string,
+  over = {},
+  signal?: AbortSignal,
+  onBytes: (done: number) => void = () => {},
+): Promise<Buffer> {
   const file = join(dir, 'file');
-  await downloadFile(detachedContext(signal), { url, file, settings: { ...settings, ...over }, item });
+  const shown = { ...item, set: onBytes };
+  await downloadFile(detachedContext(signal), { url, file, settings: { ...settings, ...over }, item: shown });
   return readFile(file);
+}
+
+/** Breaks a connection off once the client has as many bytes as it was sent. */
+function breaker(): { at(bytes: number, action: () => void): void; seen(done: number): void } {
+  let pending: { readonly bytes: number; readonly action: () => void } | undefined;
+  return {
+    at: (bytes, action) => {
+      pending = { bytes, action };
+    },
+    seen: (done) => {
+      if (pending === undefined || done < pending.bytes) return;
+      pending.action();
+      pending = undefined;
+    },
+  };
 }
 
 test('a download goes on where the connection broke off, if the file is still the same', async () => {
   await using dir = await tempDir();
   const ranges: (string | undefined)[] = [];
+  const broken = breaker();
   await using server = await serve((request, response) => {
     ranges.push(request.headers.range);
     const from = Number(/bytes=([0-9]+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
@@ -51,26 +74,27 @@ test('a download goes on where the connection broke off, if the file is still th
       'content-length': part.length,
       ...(from === 0 ? {} : { 'content-range': `bytes ${from}-${content.length - 1}/${content.length}` }),
     });
-    if (ranges.length < 3) response.write(part.subarray(0, 100_000), () => response.destroy());
-    else response.end(part);
+    if (ranges.length === 3) return response.end(part);
+    broken.at(from + 100_000, () => response.destroy());
+    response.write(part.subarray(0, 100_000));
   });
-  assert.deepEqual(await fetchTo(dir.path, server.url), content);
-  assert.equal(ranges.length, 3);
-  assert.equal(ranges[0], undefined);
-  assert.match(ranges[1] ?? '', /^bytes=[1-9][0-9]*-$/);
+  assert.deepEqual(await fetchTo(dir.path, server.url, {}, undefined, broken.seen), content);
+  assert.deepEqual(ranges, [undefined, 'bytes=100000-', 'bytes=200000-']);
 });
 
 test('a file that changed between two tries is fetched anew', async () => {
   await using dir = await tempDir();
   let asked = 0;
+  const broken = breaker();
   await using server = await serve((_request, response) => {
     asked += 1;
     const body = asked === 1 ? Buffer.alloc(content.length, 1) : content;
     response.writeHead(200, { etag: `"${asked}"`, 'content-length': body.length });
-    if (asked === 1) response.write(body.subarray(0, 100_000), () => response.destroy());
-    else response.end(body);
+    if (asked > 1) return response.end(body);
+    broken.at(100_000, () => response.destroy());
+    response.write(body.subarray(0, 100_000));
   });
-  assert.deepEqual(await fetchTo(dir.path, server.url), content);
+  assert.deepEqual(await fetchTo(dir.path, server.url, {}, undefined, broken.seen), content);
 });
 
 test('redirects are followed on the same machine and counted', async () => {
