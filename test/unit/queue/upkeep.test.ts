@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isPassing } from '../../../src/queue/insist.ts';
+import { isReadable } from '../../../src/queue/upkeep.ts';
+
+test('a field of BullMQ is readable when BullMQ does not fail on it', () => {
+  assert.ok(isReadable('data', 'null'));
+  assert.ok(isReadable('opts', '{}'));
+  assert.ok(!isReadable('opts', 'null'));
+  assert.ok(!isReadable('opts', '1'));
+  assert.ok(!isReadable('data', '{'));
+  assert.ok(!isReadable('parent', ''));
+});
+
+test('only errors that pass by themselves are insisted on', () => {
+  for (const text of [
+    'OOM command not allowed',
+    'LOADING Redis is loading',
+    'READONLY You can',
+    'MISCONF x',
+  ]) {
+    assert.ok(isPassing(new Error(text)), text);
+  }
+  for (const text of ['WRONGTYPE Operation', 'ERR unknown', 'NOPERM x', 'ROOM']) {
+    assert.ok(!isPassing(new Error(text)), text);
+  }
+});
