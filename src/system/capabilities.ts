@@ -16,15 +16,19 @@ const numbers = {
 export type Capability = keyof typeof numbers;
 
 /**
- * Leaves the calling thread with these capabilities (permitted and effective) and no inheritable ones. Other
- * threads keep theirs: what must hold for a whole process is set before it starts (setpriv), or by seccomp.
+ * Leaves the calling thread with those of these capabilities that it has (permitted and effective) and no
+ * inheritable ones; in a container some may be missing, and only what needs them fails then. Other threads keep
+ * theirs: what must hold for a whole process is set before it starts (setpriv), or by seccomp.
  *
- * @throws SdmeError `syscall` with errno EPERM when one of them is not held
+ * @throws SdmeError `syscall`
  */
 export function keepCapabilities(kept: readonly Capability[]): void {
   const header = Buffer.alloc(8);
   header.writeUInt32LE(LINUX_CAPABILITY_VERSION_3, 0);
-  const bits = kept.reduce((sum, name) => sum | (1n << BigInt(numbers[name])), 0n);
+  const held = new Set(effectiveCapabilities());
+  const bits = kept
+    .filter((name) => held.has(numbers[name]))
+    .reduce((sum, name) => sum | (1n << BigInt(numbers[name])), 0n);
   const data = Buffer.alloc(24);
   for (const [index, shift] of [0n, 32n].entries()) {
     const word = Number((bits >> shift) & 0xffffffffn);

@@ -1,11 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { fromErrorRecord, SdmeError } from '../../base/errors.ts';
-import { setprivList } from '../../system/capabilities.ts';
 import { packetPair, sendPacket } from '../../system/descriptor-passing.ts';
-import { plainEnvironment } from '../../system/exec/run.ts';
+import { startConfinedNode } from '../../system/exec/confined-node.ts';
 import { startCapabilities } from './confine.ts';
 import { type ChildMessage, type ChildStart, childMessage, type LayerOrder } from './protocol.ts';
 
@@ -24,65 +21,42 @@ export interface Unpacker extends AsyncDisposable {
 /** V8's heap of the child; contents of files are not on it. */
 const heapMegabytes = 128;
 
-function startProcess(start: ChildStart, socket: number): ChildProcess {
-  const capabilities = setprivList(startCapabilities);
-  const confinement = [
-    ['--pdeathsig', 'KILL'],
-    ['--no-new-privs'],
-    ['--bounding-set', capabilities],
-    ['--inh-caps', '-all'],
-    ['--ambient-caps', '-all'],
-  ].flat();
-  const entry = fileURLToPath(new URL('./child.ts', import.meta.url));
-  const node = [process.execPath, `--max-old-space-size=${heapMegabytes}`, entry, JSON.stringify(start)];
-  return spawn('setpriv', [...confinement, '--', ...node], {
-    cwd: '/',
-    env: { ...plainEnvironment },
-    stdio: ['ignore', 'pipe', 'pipe', socket],
-  });
-}
-
 /** Starts the unpacker's process. @throws nothing: a start that fails makes `failed` reject */
 export function startUnpacker(start: Omit<ChildStart, 'parent'>): Unpacker {
   const [ours, theirs] = packetPair();
-  const child = startProcess({ ...start, parent: process.pid }, theirs);
+  const waiting: { message: (message: ChildMessage) => void }[] = [];
+  let problem: SdmeError | undefined;
+  const hear = (line: string): void => {
+    try {
+      const message = childMessage.parse(JSON.parse(line));
+      if (message.type === 'failed') problem = fromErrorRecord(message.error);
+      else waiting[0]?.message(message);
+    } catch (cause) {
+      // The child reads what strangers made: what it says is not trusted to be well formed.
+      problem = new SdmeError('internal', 'the unpacker said something that is no answer', { cause });
+      child.kill();
+    }
+  };
+  const child = startConfinedNode({
+    entry: fileURLToPath(new URL('./child.ts', import.meta.url)),
+    argument: JSON.stringify({ ...start, parent: process.pid } satisfies ChildStart),
+    capabilities: startCapabilities,
+    heap: heapMegabytes,
+    socket: theirs,
+    onLine: (line) => hear(line),
+  });
   closeSync(theirs);
   let socket: number | undefined = ours;
   const closeSocket = (): void => {
     if (socket !== undefined) closeSync(socket);
     socket = undefined;
   };
-
-  const waiting: { message: (message: ChildMessage) => void }[] = [];
-  let problem: SdmeError | undefined;
-  let said = '';
   const failed = Promise.withResolvers<never>();
   // Whoever waits for a layer hears of it; without a waiter it is no unhandled rejection.
   failed.promise.catch(() => {});
-  const ended = new Promise<void>((resolve) => {
-    child.once('error', (cause) => {
-      failed.reject(
-        new SdmeError('process.failed', 'cannot start the unpacker; is util-linux installed?', { cause }),
-      );
-      resolve();
-    });
-    child.once('close', (code, signal) => {
-      const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
-      const tail = said.trim() === '' ? '' : `: ${said.trim().slice(-600)}`;
-      failed.reject(problem ?? new SdmeError('process.failed', `the unpacker ${how}${tail}`));
-      resolve();
-    });
+  const ended = child.ended.then((how) => {
+    failed.reject(problem ?? new SdmeError('process.failed', `the unpacker ${how}`));
   });
-  child.stderr?.on('data', (chunk: Buffer) => {
-    said = (said + chunk.toString('utf8')).slice(-4096);
-  });
-  if (child.stdout !== null) {
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const message = childMessage.parse(JSON.parse(line));
-      if (message.type === 'failed') problem = fromErrorRecord(message.error);
-      else waiting[0]?.message(message);
-    });
-  }
 
   /** Waits for a message of the child that `take` takes as an answer; answers come in the order of the questions. */
   const answer = <T>(take: (message: ChildMessage) => T | undefined): Promise<T> => {
@@ -119,7 +93,7 @@ export function startUnpacker(start: Omit<ChildStart, 'parent'>): Unpacker {
     failed: failed.promise,
     [Symbol.asyncDispose]: async () => {
       closeSocket();
-      child.kill('SIGKILL');
+      child.kill();
       await ended;
     },
   };

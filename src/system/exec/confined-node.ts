@@ -1,0 +1,69 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { type Capability, setprivList } from '../capabilities.ts';
+import { plainEnvironment } from './run.ts';
+
+/** How a program of ours is run in a process with few privileges. */
+export interface ConfinedNodeOptions {
+  /** Path of the program's module. */
+  readonly entry: string;
+  /** Its only argument. */
+  readonly argument: string;
+  /** What it may have at most; all of its threads begin with these. */
+  readonly capabilities: readonly Capability[];
+  /** Limit of V8's heap, in MiB. */
+  readonly heap: number;
+  /** A descriptor that the child finds as 3. */
+  readonly socket: number;
+  /** Called with each line of its standard output. */
+  readonly onLine: (line: string) => void;
+}
+
+/** The process, which dies with this one. */
+export interface ConfinedNode {
+  /**
+   * How it ended, in words, with the end of what it wrote to standard error; settles once its output is closed.
+   * Never rejects.
+   */
+  readonly ended: Promise<string>;
+  /** Sends SIGKILL, if it still runs. */
+  kill(): void;
+}
+
+/**
+ * Starts a Node.js program with this runtime under setpriv(1): few capabilities, no new privileges, killed with its
+ * parent. It sees none of our environment.
+ */
+export function startConfinedNode(options: ConfinedNodeOptions): ConfinedNode {
+  const privileges = [
+    ['--pdeathsig', 'KILL'],
+    ['--no-new-privs'],
+    ['--bounding-set', setprivList(options.capabilities)],
+    ['--inh-caps', '-all'],
+    ['--ambient-caps', '-all'],
+  ].flat();
+  const program = [process.execPath, `--max-old-space-size=${options.heap}`, options.entry, options.argument];
+  const child = spawn('setpriv', [...privileges, '--', ...program], {
+    cwd: '/',
+    env: { ...plainEnvironment },
+    stdio: ['ignore', 'pipe', 'pipe', options.socket],
+  });
+  let said = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    said = (said + chunk.toString('utf8')).slice(-4096);
+  });
+  if (child.stdout !== null) createInterface({ input: child.stdout }).on('line', options.onLine);
+  const ended = new Promise<string>((resolve) => {
+    child.once('error', (error) => {
+      // No other event follows when it could not be started.
+      if (child.pid === undefined)
+        resolve(`could not be started (is util-linux installed?): ${error.message}`);
+    });
+    child.once('close', (code, signal) => {
+      const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
+      const tail = said.trim() === '' ? '' : `: ${said.trim().slice(-600)}`;
+      resolve(`${how}${tail}`);
+    });
+  });
+  return { ended, kill: () => void child.kill('SIGKILL') };
+}
