@@ -158,10 +158,10 @@ export async function createContainer(
   writeLayer(join(layout.containerDir(name), 'upper'), root, planLayer(record, facts));
   await makeVolumes(volumes, record, layout, undo);
   await writeFile(makerFile(layout, name), ctx.jobId, { mode: 0o600 });
-  ctx.signal.throwIfAborted();
-  await writeRecord(layout, record);
   if (input.enable) await enableAtBoot(ctx, bus, record, deps, undo);
   ctx.signal.throwIfAborted();
+  // With its record the container is there: who finds one need not ask how far its making came.
+  await writeRecord(layout, record);
   undo.move();
   return record;
 }

@@ -6,8 +6,12 @@ import { pathExists } from '../system/fs/path-exists.ts';
 import { readTextFile } from '../system/fs/replace-file.ts';
 import type { Bus } from '../system/systemd/bus.ts';
 import { getMachine } from '../system/systemd/machines.ts';
+import { disableUnits } from '../system/systemd/unit-files.ts';
+import { isEnabled } from './is-enabled.ts';
 import { removeContainerFiles } from './remove-container.ts';
 import { lookAtClaim } from './state-file.ts';
+import { unitName } from './template-unit.ts';
+import { removeUnits } from './unit-files.ts';
 
 const machinesDir = '/var/lib/machines';
 
@@ -28,6 +32,8 @@ export async function clearName(ctx: Context, bus: Bus, name: string, layout: La
   const claim = await lookAtClaim(layout, name);
   if (claim === 'claimed') {
     ctx.log.info(`clearing what an interrupted attempt left of '${name}'`);
+    if (await isEnabled(name)) await disableUnits(bus, [unitName(name)], ctx);
+    await removeUnits(bus, name, ctx);
     await removeContainerFiles(name, layout);
   } else {
     if (await pathExists(layout.containerDir(name))) throw taken('container already exists', name);

@@ -44,6 +44,11 @@ async function requireRunning(layout: Layout, container: string, hint = ''): Pro
   });
 }
 
+/** What a person typed after a container's name, without the `--` that may stand before a command. */
+function commandWords(words: readonly string[]): readonly string[] {
+  return words[0] === '--' ? words.slice(1) : words;
+}
+
 function runCommand({ program, args }: Command): Promise<number> {
   return runInteractive(program, args);
 }
@@ -61,7 +66,7 @@ export async function execIn(
   },
 ): Promise<number> {
   await requireRunning(layout, options.container);
-  return runCommand(execCommand(options));
+  return runCommand(execCommand({ ...options, command: commandWords(options.command) }));
 }
 
 export interface JoinOptions {
@@ -98,7 +103,8 @@ export async function joinContainer(
   settings: Pick<Settings, 'join_as_sudo_user'>,
   options: JoinOptions,
 ): Promise<number> {
-  const { container, command } = options;
+  const { container } = options;
+  const command = commandWords(options.command);
   await requireRunning(layout, container, ' (use --start to start it)');
   const user = await chooseJoinUser(layout, settings, options);
   if (command.length > 0 && !options.onTerminal) return runCommand(execCommand({ container, user, command }));

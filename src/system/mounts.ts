@@ -39,7 +39,7 @@ function isAtOrBelow(path: string, directory: string): boolean {
 }
 
 /** The mount points at `path` and below, topmost mount last. None when the path does not exist. */
-export async function mountsAtOrBelow(path: string): Promise<string[]> {
+async function mountsAtOrBelow(path: string): Promise<string[]> {
   let real: string;
   try {
     real = await realpath(path);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { handleContainerCreate } from '../../jobs/container-create.ts';
 import { handleContainerDisable, handleContainerEnable } from '../../jobs/container-enable.ts';
 import { handleContainerRestart } from '../../jobs/container-restart.ts';
@@ -274,6 +275,9 @@ describe('containers', { skip: outsideTestHost(), timeout: 300_000 }, () => {
     abort.abort(new SdmeError('job.handed-back', 'the worker ends'));
     await assert.rejects(starting, isError('job.handed-back', /ends/));
     assert.equal(await isRunning(store.layout, 'handed'), true);
+    // Run again, it finds the container up or on its way, and does not start another.
+    await output('rm', '-f', `${store.layout.containerDir('handed')}/upper/etc/systemd/system/dbus.socket`);
+    assert.equal((await start('handed')).alreadyRunning, true);
     await remove('handed');
   });
 
@@ -286,6 +290,25 @@ describe('containers', { skip: outsideTestHost(), timeout: 300_000 }, () => {
     assert.equal(existsSync(`${store.layout.containerDir('crashed')}/upper/etc/junk`), false);
     await start('crashed');
     await remove('crashed');
+  });
+
+  test('a create killed at any moment is made whole by the next attempt', async () => {
+    const { dataDir, runtimeDir } = store.layout;
+    // From before the claim to after the record: a whole create takes some 100 ms here.
+    for (const delayMs of [0, 10, 20, 30, 45, 60, 80, 120, 180]) {
+      const args = ['test/host/create-in-child.ts', 'killed', dataDir, runtimeDir];
+      const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+      const ended = new Promise((resolve) => child.once('close', resolve));
+      await new Promise((resolve) => child.stdout.once('data', resolve));
+      await delay(delayMs);
+      child.kill('SIGKILL');
+      await ended;
+      const input = create({ name: 'killed', rootfs: 'debian', enable: true });
+      await handleContainerCreate(loggedContext(undefined, 'killed').ctx, input, store);
+      assert.match(await output('cat', store.layout.stateFile('killed')), /^NAME=killed$/m);
+      assert.equal((await output('systemctl', 'is-enabled', 'sdme@killed.service')).trim(), 'enabled');
+      await remove('killed');
+    }
   });
 
   test('the same job finds its own work done; another job finds the name taken', async () => {

@@ -4,7 +4,6 @@ import type { Bus, BusMatch, WaitOptions } from './bus.ts';
 import { busErrorName } from './bus-error.ts';
 import { pathElement } from './object-path.ts';
 import { getProperties, getProperty } from './properties.ts';
-import { waitForChange } from './wait-for-change.ts';
 
 const service = 'org.freedesktop.systemd1';
 const managerInterface = 'org.freedesktop.systemd1.Manager';
@@ -78,7 +77,7 @@ async function subscribe(bus: Bus, options: WaitOptions): Promise<void> {
   }
 }
 
-/** Signals after which a unit's state may have changed. Call {@link subscribe} before relying on them. */
+/** Signals after which a unit's state may have changed. */
 function unitSignals(unit: string): BusMatch[] {
   return [
     { sender: service, interface: managerInterface, member: 'JobRemoved', path: manager.path },
@@ -92,7 +91,7 @@ function unitSignals(unit: string): BusMatch[] {
 }
 
 /**
- * Asks for a unit's start and returns when systemd took the job, not when it is done; see {@link waitForUnit}.
+ * Asks for a unit's start and returns when systemd took the job, not when it is done; see {@link watchUnit}.
  * @throws SdmeError `dbus`
  */
 export async function startUnit(bus: Bus, unit: string, options: WaitOptions = {}): Promise<void> {
@@ -117,25 +116,7 @@ export async function resetFailedUnit(bus: Bus, unit: string, options: WaitOptio
   }
 }
 
-/**
- * Waits until a unit's state is as wanted.
- * @returns the state, or undefined when `timeoutMs` is over
- */
-export async function waitForUnit(
-  bus: Bus,
-  unit: string,
-  wanted: (state: UnitState) => boolean,
-  options: WaitOptions & { readonly timeoutMs: number },
-): Promise<UnitState | undefined> {
-  await subscribe(bus, { signal: options.signal });
-  const look = async (): Promise<UnitState | undefined> => {
-    const state = await unitState(bus, unit, { signal: options.signal });
-    return wanted(state) ? state : undefined;
-  };
-  return waitForChange(bus, unitSignals(unit), look, options);
-}
-
-/** Subscribes, and names the signals to wait for when a unit and something else are watched together. */
+/** The signals after which a unit's state may have changed, for `waitForChange`; systemd sends them from now on. */
 export async function watchUnit(bus: Bus, unit: string, options: WaitOptions = {}): Promise<BusMatch[]> {
   await subscribe(bus, options);
   return unitSignals(unit);
