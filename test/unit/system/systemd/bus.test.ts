@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import library from 'dbus-next';
 import { SdmeError } from '../../../../src/base/errors.ts';
 import { type Bus, connectBus } from '../../../../src/system/systemd/bus.ts';
 import { busErrorName } from '../../../../src/system/systemd/bus-error.ts';
@@ -101,6 +102,22 @@ describe('bus', { skip: existsSync(daemon) ? false : 'dbus-daemon is not install
     await assert.rejects(bus.call({ ...driver, member: 'GetId' }), (error) => {
       return error instanceof SdmeError && error.code === 'dbus';
     });
+  });
+
+  test('a call to a service that is silent ends when the bus ends in an orderly way', async () => {
+    await using place = await tempDir();
+    const ending = await startDaemon(place.path);
+    const silent = library.sessionBus({ busAddress: `unix:socket=${ending.socket}` });
+    silent.on('error', () => {});
+    silent.addMethodHandler(() => true);
+    await silent.requestName('test.Silent', 0);
+    await using bus = await connectBus({ socket: ending.socket });
+    const waiting = bus.call({ destination: 'test.Silent', path: '/', interface: 'a.b', member: 'C' });
+    waiting.catch(() => {});
+    // The bus has passed the call on once it answers the next one.
+    await bus.call({ ...driver, member: 'GetId' });
+    ending.child.kill('SIGTERM');
+    await assert.rejects(waiting, /the system bus closed the connection/);
   });
 
   test('without a bus the person is told so', async () => {
