@@ -178,10 +178,16 @@ async function processesNaming(text: string): Promise<boolean> {
   return false;
 }
 
+/** What went wrong, and what went wrong then while it was cleared away. */
+function reasonsOf(error: unknown): string[] {
+  if (error instanceof SuppressedError) return [...reasonsOf(error.suppressed), ...reasonsOf(error.error)];
+  return [error instanceof Error ? error.message : String(error)];
+}
+
 try {
   await demo(process.argv[2]);
   tell('Done');
 } catch (error) {
-  console.error(`\ndemo: ${error instanceof Error ? error.message : String(error)}`);
+  for (const reason of reasonsOf(error)) console.error(`\ndemo: ${reason}`);
   process.exitCode = interrupted.signal.aborted ? 130 : 1;
 }
