@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Context, detachedContext } from '../../src/base/context.ts';
 import { type Layout, layoutOf } from '../../src/base/paths.ts';
@@ -9,6 +8,7 @@ import { parseSettings } from '../../src/config/load.ts';
 import type { Settings } from '../../src/config/schema.ts';
 import { removeTree } from '../../src/system/fs/remove-tree.ts';
 import { listMounts, unmountAtOrBelow } from '../../src/system/mounts.ts';
+import { debianImage } from './debian-image.ts';
 
 const runFile = promisify(execFile);
 
@@ -59,10 +59,10 @@ export async function containerStore(
 ): Promise<ContainerStore> {
   const dataDir = `/var/lib/sdme/${name}`;
   const layout = layoutOf(dataDir, `/run/sdme-${name}`);
-  const tree = (await output('test/host/tree', 'debian-systemd')).trim();
+  const { root } = await debianImage();
   const rootfs = layout.rootfsDir('debian');
   mkdirSync(rootfs, { recursive: true });
-  await output('mount', '--bind', '-o', 'ro', join(tree, 'root'), rootfs);
+  await output('mount', '--bind', '-o', 'ro', root, rootfs);
   return {
     layout,
     settings: parseSettings({ datadir: dataDir, ...settings }, 'test'),
