@@ -5,7 +5,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 /** What one command took. */
 export interface Measured {
   readonly seconds: number;
-  /** Largest sum of resident memory over the watched processes, in bytes; 0 when none were watched. */
+  /**
+   * Largest sum of proportional set sizes (PSS) over the watched processes, in bytes: what they take from the
+   * machine together. Sums of resident sizes would count the runtime's own text once for each process.
+   */
   readonly peakBytes: number;
 }
 
@@ -33,20 +36,22 @@ function parentOf(pid: number): number | undefined {
   }
 }
 
-function residentBytes(pid: number): number {
+function proportionalBytes(pid: number): number {
   try {
-    return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * 4096;
+    const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+    return Number(/^Pss:\s+([0-9]+) kB/m.exec(rollup)?.[1] ?? 0) * 1024;
   } catch {
+    // It ended between the listing and the look.
     return 0;
   }
 }
 
-/** Watches the memory of processes and all they start, until it is stopped. Sums count shared pages twice. */
+/** Watches the memory of processes and all they start, until it is stopped. */
 export function watchMemory(roots: () => readonly number[]): { stop: () => number } {
   let peak = 0;
   const timer = setInterval(() => {
     let sum = 0;
-    for (const pid of descendants(roots())) sum += residentBytes(pid);
+    for (const pid of descendants(roots())) sum += proportionalBytes(pid);
     peak = Math.max(peak, sum);
   }, 25);
   return {

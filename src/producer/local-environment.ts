@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import type { Settings } from '../config/schema.ts';
-import { plainEnvironment } from '../system/exec/run.ts';
+import { nodeEnvironment } from '../system/exec/run.ts';
 
 /** Variables of the first caller that the worker needs to reach registries; all else stays out. */
 const passedOn = [
@@ -26,7 +26,7 @@ export function localEnvironment(
   caller: NodeJS.ProcessEnv,
 ): Record<string, string> {
   const environment: Record<string, string> = {
-    ...plainEnvironment,
+    ...nodeEnvironment,
     HOME: userInfo().homedir,
     SDME_DATADIR: settings.datadir,
     SDME_RUNDIR: settings.rundir,

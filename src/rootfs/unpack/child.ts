@@ -3,6 +3,7 @@
  * descriptor 3 and answers going to standard output. Everything that strangers made is read after `confine`.
  */
 import { closeSync, writeSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { SdmeError, toErrorRecord, toSdmeError } from '../../base/errors.ts';
 import { receivePacket } from '../../system/descriptor-passing.ts';
 import { dieWithParent } from '../../system/process-ties.ts';
@@ -63,10 +64,12 @@ async function unpack(start: ChildStart): Promise<void> {
 try {
   const start: ChildStart = JSON.parse(process.argv[2] ?? '');
   dieWithParent(start.parent);
+  flushCompileCache();
   await confine(start.target);
   say({ type: 'ready' });
   await unpack(start);
 } catch (error) {
   say({ type: 'failed', error: toErrorRecord(error) });
-  process.exitCode = 1;
 }
+// An ordinary exit would write compiled code to the cache's path, which is now a path of the stranger's tree.
+process.kill(process.pid, 'SIGKILL');

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { type Capability, setprivList } from '../capabilities.ts';
-import { plainEnvironment } from './run.ts';
+import { nodeEnvironment } from './run.ts';
 
 /** How a program of ours is run in a process with few privileges. */
 export interface ConfinedNodeOptions {
@@ -45,7 +45,7 @@ export function startConfinedNode(options: ConfinedNodeOptions): ConfinedNode {
   const program = [process.execPath, `--max-old-space-size=${options.heap}`, options.entry, options.argument];
   const child = spawn('setpriv', [...privileges, '--', ...program], {
     cwd: '/',
-    env: { ...plainEnvironment },
+    env: { ...nodeEnvironment },
     stdio: ['ignore', 'pipe', 'pipe', options.socket],
   });
   let said = '';

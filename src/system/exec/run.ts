@@ -33,6 +33,15 @@ export const plainEnvironment: Readonly<Record<string, string>> = Object.freeze(
   LC_ALL: 'C.UTF-8',
 });
 
+/**
+ * The environment of our own Node.js programs: as above, and compiled code is kept from one start to the next, which
+ * saves each a good half of a second and the compiler's memory. What lies there is run, so only root may write it.
+ */
+export const nodeEnvironment: Readonly<Record<string, string>> = Object.freeze({
+  ...plainEnvironment,
+  NODE_COMPILE_CACHE: '/var/cache/sdme/compile',
+});
+
 /** Keeps the last `limit` bytes of a stream and calls back for each whole line. */
 function collect(
   stream: Readable,
