@@ -69,6 +69,7 @@ export async function containerStore(
     async [Symbol.asyncDispose]() {
       await unmountAtOrBelow(dataDir);
       await removeTree(dataDir);
+      await removeTree(layout.runtimeDir);
     },
   };
 }

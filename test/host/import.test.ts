@@ -11,6 +11,7 @@ import { SdmeError } from '../../src/base/errors.ts';
 import { contracts } from '../../src/contracts/index.ts';
 import { execCommand } from '../../src/nspawn/exec-command.ts';
 import { listRootfs } from '../../src/rootfs/index.ts';
+import { removeTree } from '../../src/system/fs/remove-tree.ts';
 import { loggedContext, output, outsideTestHost, traces } from '../helpers/container-host.ts';
 import { type DebianImage, debianImage } from '../helpers/debian-image.ts';
 import { openTestStore, type TestStore } from '../helpers/import-store.ts';
@@ -25,7 +26,9 @@ describe('imports', { skip: outsideTestHost(), timeout: 300_000 }, () => {
   let store: TestStore & { readonly host: string };
   let debian: DebianImage;
   before(async () => {
-    const opened = stack.use(await openTestStore({}, '/var/lib/sdme/import'));
+    const dataDir = '/var/lib/sdme/import';
+    stack.defer(() => removeTree(dataDir));
+    const opened = stack.use(await openTestStore({}, dataDir));
     store = Object.assign(opened, { host: 'test' });
     debian = await debianImage();
   });

@@ -237,7 +237,7 @@ echo reaped`;
         ]);
         const calls = new Map<string, string[]>();
         for (const line of readFileSync(trace, 'utf8').split('\n')) {
-          const [, pid, call] = /^(\d+) (?:<\.\.\. )?([a-z0-9_]+)/.exec(line) ?? [];
+          const [, pid, call] = /^(\d+) +(?:<\.\.\. )?([a-z0-9_]+)/.exec(line) ?? [];
           if (pid === undefined || call === undefined || line.includes('resumed>')) continue;
           calls.set(pid, [...(calls.get(pid) ?? []), call]);
         }
