@@ -16,6 +16,7 @@ test('the worker gets the directories and the proxies of the caller, and nothing
   assert.deepEqual(rest, {
     PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     LC_ALL: 'C.UTF-8',
+    NODE_COMPILE_CACHE: '/var/cache/sdme/compile',
     SDME_DATADIR: '/d',
     SDME_RUNDIR: '/r',
     SDME_HOST_ID: 'h1',
