@@ -1,21 +1,15 @@
-import { readFileSync } from 'node:fs';
 import { describeError, toSdmeError } from '../base/errors.ts';
 import { exitCodes } from './exit-codes.ts';
 import { watchInterrupts } from './interrupt.ts';
-import { processOutput } from './output/output.ts';
+import { type Output, processOutput } from './output/output.ts';
 import { printable } from './output/printable.ts';
 import { type Call, parseCommandLine } from './program.ts';
 import { openSession } from './session.ts';
-
-function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return /"version": "([^"]+)"/.exec(text)?.[1] ?? '0';
-}
+import { versionLine } from './version.ts';
 
 /** Carries a call out and turns what it throws into a line and an exit code. */
-async function carryOut(call: Call): Promise<number> {
+async function carryOut(call: Call, output: Output): Promise<number> {
   using interrupt = watchInterrupts();
-  const output = processOutput(process.env);
   if (process.geteuid?.() !== 0 && call.verb.withoutRoot !== true) {
     output.note('Error: sdme requires root privileges; run with sudo');
     return exitCodes.failure.code;
@@ -24,7 +18,8 @@ async function carryOut(call: Call): Promise<number> {
   await using session = openSession({ verbose, configFile, environment: process.env, output, interrupt });
   try {
     const { run } = await call.verb.load();
-    const code = await run({ operands: call.operands, options: call.options, session });
+    const { operands, command, options } = call;
+    const code = await run({ operands, command, options, session });
     return interrupt.exitCode() ?? code;
   } catch (thrown) {
     return report(thrown, verbose, interrupt.exitCode(), output.note);
@@ -50,6 +45,8 @@ function report(
 
 /** Reads this process's command line and carries it out; sets the exit code. */
 export async function main(): Promise<void> {
-  const parsed = parseCommandLine(process.argv.slice(2), version());
-  process.exitCode = parsed.kind === 'over' ? parsed.code : await carryOut(parsed.call);
+  // First of all, as help too may be piped into a reader that goes away.
+  const output = processOutput(process.env);
+  const parsed = parseCommandLine(process.argv.slice(2), versionLine());
+  process.exitCode = parsed.kind === 'over' ? parsed.code : await carryOut(parsed.call, output);
 }

@@ -9,6 +9,8 @@ export interface Interrupt extends Disposable {
   readonly exitCode: () => number | undefined;
   /** What is said when a second signal ends us at once. */
   readonly onSecond: (say: () => void) => void;
+  /** While `work` runs a command on our terminal, signals are that command's, and its exit code is ours. */
+  readonly leaveTo: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /**
@@ -19,7 +21,9 @@ export function watchInterrupts(): Interrupt {
   const controller = new AbortController();
   let code: number | undefined;
   let lastWords: () => void = () => {};
+  let left = false;
   const take = (name: 'SIGINT' | 'SIGTERM'): void => {
+    if (left) return;
     if (code === undefined) {
       code = 128 + constants.signals[name];
       controller.abort(new SdmeError('job.cancelled', 'interrupted, exiting'));
@@ -37,6 +41,14 @@ export function watchInterrupts(): Interrupt {
     exitCode: () => code,
     onSecond: (say) => {
       lastWords = say;
+    },
+    leaveTo: async (work) => {
+      left = true;
+      try {
+        return await work();
+      } finally {
+        left = false;
+      }
     },
     [Symbol.dispose]: () => {
       process.off('SIGINT', onInterrupt);

@@ -1,5 +1,8 @@
 import { Command, CommanderError, Option } from 'commander';
+import { SdmeError } from '../base/errors.ts';
+import { exitCodes } from './exit-codes.ts';
 import { hiddenVerbs } from './hidden-verbs.ts';
+import { takeOwnFlags } from './parse/own-flags.ts';
 import type { OptionSpec, VerbSpec } from './verb.ts';
 import { verbGroups } from './verbs.ts';
 
@@ -7,6 +10,8 @@ import { verbGroups } from './verbs.ts';
 export interface Call {
   readonly verb: VerbSpec;
   readonly operands: readonly string[];
+  /** The words of a command to run, see {@link VerbSpec.command}. */
+  readonly command: readonly string[];
   /** The verb's own options, without the global ones. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly verbose: boolean;
@@ -39,25 +44,47 @@ function addGlobalOptions(command: Command): Command {
 
 const indented = (lines: readonly string[]): string => lines.map((line) => `  ${line}`).join('\n');
 
-function leaf(parent: Command, name: string, verb: VerbSpec, take: (call: Call) => void): void {
+type Words = Pick<Call, 'operands' | 'command' | 'options'>;
+
+/** Tells a verb's operands from the words of a command. `dashed`: how many words stand behind `--`. */
+function splitWords(
+  verb: VerbSpec,
+  words: readonly string[],
+  options: Call['options'],
+  dashed: number,
+): Words {
+  switch (verb.command) {
+    case undefined:
+      return { operands: words, command: [], options };
+    case 'after-name': {
+      const own = takeOwnFlags(words.slice(1), verb.options ?? []);
+      return {
+        operands: words.slice(0, 1),
+        command: own.command,
+        options: { ...options, ...own.options },
+      };
+    }
+    case 'after-dashes': {
+      const operands = words.slice(0, words.length - dashed);
+      return { operands, command: words.slice(words.length - dashed), options };
+    }
+    default:
+      return verb.command satisfies never;
+  }
+}
+
+type Take = (verb: VerbSpec, command: Command) => void;
+
+function leaf(parent: Command, name: string, verb: VerbSpec, take: Take): void {
   const command = parent.command(name, verb.hidden === true ? { hidden: true } : {});
   command.summary(verb.summary).description(verb.summary[0]?.toUpperCase() + verb.summary.slice(1));
   if (verb.operands !== undefined) command.arguments(verb.operands);
   for (const spec of verb.options ?? []) command.addOption(optionOf(spec));
   addGlobalOptions(command);
-  if (verb.passesOn === true) command.passThroughOptions();
+  if (verb.command === 'after-name') command.passThroughOptions();
   if (verb.details !== undefined) command.addHelpText('after', `\n${verb.details}`);
   if (verb.examples.length > 0) command.addHelpText('after', `\nExamples:\n${indented(verb.examples)}`);
-  command.action(() => {
-    const { verbose, config, ...options } = command.optsWithGlobals<Record<string, unknown>>();
-    take({
-      verb,
-      operands: command.args,
-      options,
-      verbose: verbose === true,
-      configFile: typeof config === 'string' ? config : undefined,
-    });
-  });
+  command.action(() => take(verb, command));
 }
 
 const groupSummaries: Readonly<Record<string, string>> = {
@@ -65,7 +92,7 @@ const groupSummaries: Readonly<Record<string, string>> = {
   'fs cache': 'the cache of image blobs',
   job: 'jobs: list, show, follow, cancel, run again',
   batch: 'many imports as one',
-  config: 'settings and completion',
+  config: 'settings, and completion for shells',
 };
 
 /** The command that holds a group of verbs, e.g. `fs cache`, made when first needed. */
@@ -80,7 +107,7 @@ function groupCommand(program: Command, groups: Map<string, Command>, words: rea
         .command(word)
         .summary(groupSummaries[path] ?? '')
         .description(groupSummaries[path] ?? '');
-    group.helpCommand(false);
+    if (known === undefined) addGlobalOptions(group.helpCommand(false));
     groups.set(path, group);
     parent = group;
   }
@@ -99,7 +126,7 @@ Everything that takes long or changes something is a job: add --detach to get it
 with \`sdme job watch ID\`. \`sdme VERB --help\` shows examples of each verb.`;
 
 /** The whole command line, as commander knows it. */
-export function buildProgram(version: string, take: (call: Call) => void): Command {
+export function buildProgram(version: string, take: Take): Command {
   const program = new Command('sdme');
   program
     .description('Containers with a full systemd inside, made from images; every change is a queued job.')
@@ -125,15 +152,27 @@ export function buildProgram(version: string, take: (call: Call) => void): Comma
 
 /** Reads a command line, without the interpreter's own words. Prints help, version and usage errors itself. */
 export function parseCommandLine(argv: readonly string[], version: string): Parsed {
+  const dashes = argv.indexOf('--');
+  const dashed = dashes < 0 ? 0 : argv.length - dashes - 1;
   let call: Call | undefined;
-  const program = buildProgram(version, (taken) => {
-    call = taken;
+  const program = buildProgram(version, (verb, command) => {
+    const { verbose, config, ...options } = command.optsWithGlobals<Record<string, unknown>>();
+    call = {
+      verb,
+      ...splitWords(verb, command.args, options, dashed),
+      verbose: verbose === true,
+      configFile: typeof config === 'string' ? config : undefined,
+    };
   });
   try {
     program.parse([...argv], { from: 'user' });
   } catch (error) {
+    if (error instanceof SdmeError && error.code === 'usage') {
+      process.stderr.write(`error: ${error.message}\n`);
+      return { kind: 'over', code: exitCodes.usage.code };
+    }
     if (!(error instanceof CommanderError)) throw error;
-    return { kind: 'over', code: error.exitCode === 0 ? 0 : 2 };
+    return { kind: 'over', code: error.exitCode === 0 ? 0 : exitCodes.usage.code };
   }
-  return call === undefined ? { kind: 'over', code: 2 } : { kind: 'call', call };
+  return call === undefined ? { kind: 'over', code: exitCodes.usage.code } : { kind: 'call', call };
 }

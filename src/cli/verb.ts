@@ -26,8 +26,11 @@ export interface VerbSpec {
   readonly options?: readonly OptionSpec[];
   /** Whole command lines that show how it is used; tests parse every one. */
   readonly examples: readonly string[];
-  /** Everything behind the first operand belongs to a command, hyphens and all. */
-  readonly passesOn?: boolean;
+  /**
+   * Whose the words behind the first operand are: `after-name` gives them to a command, hyphens and all, but for
+   * the verb's own flags that come first; `after-dashes` only those behind `--`.
+   */
+  readonly command?: 'after-name' | 'after-dashes';
   /** May be called by anyone. */
   readonly withoutRoot?: boolean;
   /** Kept out of help and completion. */
@@ -38,6 +41,8 @@ export interface VerbSpec {
 /** One call of a verb, as the command line gave it. */
 export interface Invocation {
   readonly operands: readonly string[];
+  /** The words of a command to run; empty for verbs that take none. */
+  readonly command: readonly string[];
   /** Options as commander collected them; each verb parses them with its own schema. */
   readonly options: unknown;
   readonly session: Session;

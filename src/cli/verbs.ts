@@ -11,7 +11,7 @@ export const verbGroups: readonly { readonly title: string; readonly verbs: read
   { title: 'Root filesystems', verbs: fsVerbs },
   { title: 'Jobs', verbs: jobVerbs },
   { title: 'Batches', verbs: batchVerbs },
-  { title: 'Configuration', verbs: configVerbs },
+  { title: 'Configuration and help', verbs: configVerbs },
 ];
 
 /** Every verb. */

@@ -1,3 +1,5 @@
+import { connect } from 'node:net';
+import type { JobRecord } from '../../contracts/index.ts';
 import { listContainerNames } from '../../nspawn/read-side.ts';
 import { rootfsNames } from '../../rootfs/index.ts';
 import type { Session } from '../session.ts';
@@ -6,6 +8,25 @@ import type { Offer } from './offer.ts';
 
 /** How many of the newest jobs completion offers. */
 const mostJobs = 50;
+
+/** Whether a server listens on a unix socket. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    const end = (found: boolean): void => {
+      socket.destroy();
+      resolve(found);
+    };
+    socket.once('connect', () => end(true)).once('error', () => end(false));
+  });
+}
+
+/** The newest jobs. An embedded queue that does not run is not started for a half-typed word. */
+async function newestJobs(session: Session): Promise<JobRecord[]> {
+  const { queue_url: url } = await session.settings();
+  if (url === '' && !(await answers((await session.layout()).queueSocket))) return [];
+  return (await session.client()).list({ limit: mostJobs });
+}
 
 /** Names of a kind, for completion: read-only, and quick. */
 export async function namesOf(
@@ -22,14 +43,14 @@ export async function namesOf(
       return names.map((word) => ({ word, meaning: 'rootfs' }));
     }
     case 'job': {
-      const records = await (await session.client()).list({ limit: mostJobs });
+      const records = await newestJobs(session);
       return records.map(({ id, kind, subject, state }) => ({
         word: id,
         meaning: `${kind} ${subject} ${state}`,
       }));
     }
     case 'batch': {
-      const records = await (await session.client()).list({ limit: mostJobs });
+      const records = await newestJobs(session);
       const ids = new Set(records.flatMap(({ batch }) => (batch === undefined ? [] : [batch])));
       return [...ids].map((word) => ({ word, meaning: 'batch' }));
     }

@@ -1,6 +1,6 @@
 import type { JobRecord, LogLine } from '../../contracts/index.ts';
 import { barLines } from './bars.ts';
-import type { Output } from './output.ts';
+import type { Output, TerminalSize } from './output.ts';
 import { nothingSaid, plainLines } from './plain-progress.ts';
 import { printable } from './printable.ts';
 import { openScreen } from './screen.ts';
@@ -20,6 +20,18 @@ function titleOf(record: JobRecord): string {
   return record.subject === '-' ? record.kind : `${record.kind} ${record.subject}`;
 }
 
+/** The picture of a job: its bars, and below them what it waits for. Fits on the terminal. */
+export function jobLines(record: JobRecord, { columns, rows }: TerminalSize): string[] {
+  const state = stateLine(record)?.slice(0, Math.max(1, columns - 1));
+  const lines = barLines(titleOf(record), record.progress, { columns, rows: rows - 1 });
+  return state === undefined ? lines : [...lines, state];
+}
+
+function stateLine({ state, waitingFor }: JobRecord): string | undefined {
+  if (state === 'waiting') return `  waiting for ${printable(waitingFor ?? 'its turn')}`;
+  return state === 'cancelling' ? '  cancelling' : undefined;
+}
+
 /** Live bars on a terminal. A job that is over within a moment draws nothing. */
 function terminalRenderer(output: Output): JobRenderer {
   let screen: ReturnType<typeof openScreen> | undefined;
@@ -29,11 +41,7 @@ function terminalRenderer(output: Output): JobRenderer {
       const worthDrawing = record.progress.items.length > 0 || record.state === 'waiting';
       if (screen === undefined && !worthDrawing) return;
       screen ??= openScreen(output);
-      const lines = barLines(titleOf(record), record.progress, output.size());
-      if (record.state === 'waiting')
-        lines.push(`  waiting for ${printable(record.waitingFor ?? 'its turn')}`);
-      if (record.state === 'cancelling') lines.push('  cancelling');
-      screen.draw(lines);
+      screen.draw(jobLines(record, output.size()));
     },
     log: (line) => say(printable(line.message)),
     [Symbol.dispose]: () => screen?.[Symbol.dispose](),

@@ -1,5 +1,11 @@
 import { createInterface } from 'node:readline/promises';
 
+/** Columns and rows of a terminal. */
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
 /** Where a verb writes: results to standard output, everything else to standard error (contract 1.1). */
 export interface Output {
   /** A line of the result. */
@@ -13,9 +19,7 @@ export interface Output {
   /** Standard output is a terminal. */
   readonly resultIsTerminal: boolean;
   readonly canAsk: boolean;
-  readonly color: boolean;
-  /** Columns and rows of the terminal. */
-  size(): { readonly columns: number; readonly rows: number };
+  size(): TerminalSize;
   /** Asks on the terminal; the empty answer at its end. */
   ask(question: string, signal: AbortSignal): Promise<string>;
 }
@@ -41,7 +45,6 @@ export function processOutput(environment: NodeJS.ProcessEnv): Output {
     isTerminal,
     resultIsTerminal: process.stdout.isTTY === true,
     canAsk: process.stdin.isTTY === true,
-    color: isTerminal && (environment.NO_COLOR ?? '') === '',
     size: () => ({ columns: process.stderr.columns ?? 80, rows: process.stderr.rows ?? 24 }),
     ask: async (question, signal) => {
       const reader = createInterface({ input: process.stdin, output: process.stderr });

@@ -7,11 +7,12 @@ import type { VerbRun } from '../verb.ts';
 const schema = z.strictObject({ user: z.string().min(1).optional() });
 
 /** `exec`: a command in a running container, with our standard streams and its exit code (contract 1.6). */
-export const run: VerbRun = async ({ operands, options, session }) => {
+export const run: VerbRun = async ({ operands, command, options, session }) => {
   const { user } = parseOptions(schema, options);
-  const [wanted = '', ...command] = operands;
+  const [wanted = ''] = operands;
   if (command.length === 0)
     throw new SdmeError('usage', 'name a command to run, for example: sdme exec web -- ls /');
   const layout = await session.layout();
-  return execIn(layout, { container: await matchContainer(layout, wanted), user, command });
+  const container = await matchContainer(layout, wanted);
+  return session.interrupt.leaveTo(() => execIn(layout, { container, user, command }));
 };

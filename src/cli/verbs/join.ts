@@ -3,6 +3,7 @@ import { SdmeError } from '../../base/errors.ts';
 import { contracts } from '../../contracts/index.ts';
 import { chooseJoinUser, isRunning, joinContainer, matchContainer } from '../../nspawn/read-side.ts';
 import { defined, parseInput, parseOptions } from '../parse/options.ts';
+import { askYesNo } from '../run/confirm.ts';
 import { runJob } from '../run/run-job.ts';
 import type { Session } from '../session.ts';
 import type { VerbRun } from '../verb.ts';
@@ -15,14 +16,13 @@ const schema = z.strictObject({
 
 async function wantsStart(session: Session, name: string): Promise<boolean> {
   if (!(await session.isInteractive())) return false;
-  const question = `container '${name}' is not running; start it? [y/N] `;
-  return /^y(es)?$/i.test((await session.output.ask(question, session.interrupt.signal)).trim());
+  return askYesNo(session, `container '${name}' is not running; start it? [y/N] `);
 }
 
 /** `join`: a shell or command on a terminal of a container (contract 1.6). */
-export const run: VerbRun = async ({ operands, options, session }) => {
+export const run: VerbRun = async ({ operands, command, options, session }) => {
   const { user, start, timeout } = parseOptions(schema, options);
-  const [wanted = '', ...command] = operands;
+  const [wanted = ''] = operands;
   const [layout, settings] = [await session.layout(), await session.settings()];
   const container = await matchContainer(layout, wanted);
   if (!(await isRunning(layout, container))) {
@@ -43,5 +43,6 @@ export const run: VerbRun = async ({ operands, options, session }) => {
   const as = await chooseJoinUser(layout, settings, { container, user, environment });
   output.note(`joining '${container}'${as === undefined || as === user ? '' : ` as ${as}`}`);
   const onTerminal = output.resultIsTerminal;
-  return joinContainer(layout, settings, { container, user, command, onTerminal, environment });
+  const how = { container, user, command, onTerminal, environment };
+  return session.interrupt.leaveTo(() => joinContainer(layout, settings, how));
 };

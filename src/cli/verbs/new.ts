@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SdmeError } from '../../base/errors.ts';
 import { contracts } from '../../contracts/index.ts';
 import { joinContainer } from '../../nspawn/read-side.ts';
 import { containerOptions } from '../parse/container-options.ts';
@@ -19,23 +20,21 @@ async function remove(session: Session, name: string): Promise<void> {
 }
 
 /** `new`: create, start, and a shell or command in it; a failing command takes the container away (contract 1.4). */
-export const run: VerbRun = async ({ operands, options, session }) => {
+export const run: VerbRun = async ({ operands, command, options, session }) => {
   const { timeout, user, ...container } = parseOptions(schema, options);
-  const input = await createInput(session, undefined, container, { started: true, timeout });
+  if (operands.length > 1)
+    throw new SdmeError('usage', 'put `--` before the command: sdme new -r debian -- COMMAND');
+  const input = await createInput(session, operands[0], container, { started: true, timeout });
   const { name } = input;
-  const { output } = session;
+  const { output, interrupt, environment } = session;
   output.note(`creating '${name}'`);
   await runJob(session, 'container.create', input);
   output.note(`joining '${name}'`);
   let code: number;
   try {
-    code = await joinContainer(await session.layout(), await session.settings(), {
-      container: name,
-      user,
-      command: operands,
-      onTerminal: output.resultIsTerminal,
-      environment: session.environment,
-    });
+    const [layout, settings] = [await session.layout(), await session.settings()];
+    const how = { container: name, user, command, onTerminal: output.resultIsTerminal, environment };
+    code = await interrupt.leaveTo(() => joinContainer(layout, settings, how));
   } catch (error) {
     output.note(`join failed, removing '${name}'`);
     await remove(session, name);

@@ -1,7 +1,7 @@
 import type { VerbSpec } from '../verb.ts';
 import { listingOptionSpecs } from './common-option-specs.ts';
 
-/** Verbs for the configuration (contract 1.12). */
+/** Verbs for the configuration (contract 1.12), and the version. */
 export const configVerbs: readonly VerbSpec[] = [
   {
     words: 'config get',
@@ -25,5 +25,12 @@ export const configVerbs: readonly VerbSpec[] = [
     withoutRoot: true,
     examples: ['sdme config completions bash'],
     load: () => import('./config-completions.ts'),
+  },
+  {
+    words: 'version',
+    summary: 'print the version',
+    withoutRoot: true,
+    examples: ['sdme version'],
+    load: () => import('./version.ts'),
   },
 ];
