@@ -39,8 +39,9 @@ function choose(items: readonly ProgressItemRecord[], most: number): readonly Pr
   if (items.length <= most) return items;
   const running = items.filter(({ end, done }) => end === undefined && done > 0);
   const others = items.filter((item) => !running.includes(item));
-  const chosen = new Set([...running.slice(0, most), ...others.slice(-Math.max(0, most - running.length))]);
-  return items.filter((item) => chosen.has(item)).slice(0, most);
+  const room = Math.max(0, most - running.length);
+  const chosen = new Set([...running.slice(0, most), ...others.slice(others.length - room)]);
+  return items.filter((item) => chosen.has(item));
 }
 
 /**

@@ -1,9 +1,8 @@
-import { isMap, isSeq, LineCounter, parseDocument } from 'yaml';
+import { type Document, isNode, isSeq, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { describeError, SdmeError } from '../../base/errors.ts';
 import type { InputOf } from '../../contracts/index.ts';
 import { type ImportOptions, importInput } from './import-options.ts';
-import { problemText } from './options.ts';
 
 /** The most imports of one batch. */
 export const batchMost = 10_000;
@@ -24,10 +23,12 @@ export interface BatchLine {
   readonly options: z.output<typeof lineOptions>;
 }
 
-const entry = z.union([
-  z.string().transform((source) => ({ source, name: undefined, options: undefined })),
-  z.strictObject({ source: z.string(), name: z.string().optional(), options: lineOptions.optional() }),
-]);
+const entry = z.strictObject(
+  { source: z.string(), name: z.string().optional(), options: lineOptions.optional() },
+  {
+    error: (issue) => (issue.code === 'invalid_type' ? 'expected a source, or a map with source' : undefined),
+  },
+);
 
 /** True for a YAML list: its first line that says something begins with `- `, `[` or `---`. */
 function isYaml(text: string): boolean {
@@ -44,27 +45,40 @@ function parseLines(text: string): BatchLine[] {
   return lines;
 }
 
+/** What is wrong with an entry, each problem with the key it is about. */
+function entryProblem({ issues }: z.ZodError): string {
+  return issues
+    .map(({ path, message }) => [path.join('.'), message].filter((part) => part !== '').join(': '))
+    .join('; ');
+}
+
+function parseEntry(
+  item: unknown,
+  document: Document,
+): { entry: z.output<typeof entry> } | { problem: string } {
+  try {
+    // Aliases are refused: a few lines of them could stand for any amount of memory.
+    const value: unknown = isNode(item) ? item.toJS(document, { maxAliasCount: 0 }) : item;
+    const parsed = entry.safeParse(typeof value === 'string' ? { source: value } : value);
+    return parsed.success ? { entry: parsed.data } : { problem: entryProblem(parsed.error) };
+  } catch (error) {
+    return { problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
 function parseYaml(text: string): { lines: BatchLine[]; problems: string[] } {
-  const counter = new LineCounter();
-  const document = parseDocument(text, { lineCounter: counter, maxAliasCount: 0 } as Parameters<
-    typeof parseDocument
-  >[1]);
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter });
   const problems = document.errors.map(({ message }) => message.split('\n')[0] ?? message);
   if (problems.length > 0) return { lines: [], problems };
   if (!isSeq(document.contents)) return { lines: [], problems: ['line 1: expected a list of sources'] };
   const lines: BatchLine[] = [];
   for (const item of document.contents.items) {
-    const range =
-      isMap(item) || (typeof item === 'object' && item !== null && 'range' in item) ? item.range : undefined;
-    const line = Array.isArray(range) ? counter.linePos(Number(range[0])).line : 1;
-    const value: unknown =
-      typeof item === 'object' && item !== null && 'toJS' in item && typeof item.toJS === 'function'
-        ? item.toJS(document)
-        : item;
-    const parsed = entry.safeParse(value);
-    if (!parsed.success) problems.push(`line ${line}: ${problemText(parsed.error)}`);
+    const line = isNode(item) && item.range ? lineCounter.linePos(item.range[0]).line : 1;
+    const parsed = parseEntry(item, document);
+    if ('problem' in parsed) problems.push(`line ${line}: ${parsed.problem}`);
     else {
-      const { source, name, options: given } = parsed.data;
+      const { source, name, options: given } = parsed.entry;
       lines.push({ line, source, ...(name === undefined ? {} : { name }), options: given ?? {} });
     }
   }
