@@ -1,8 +1,8 @@
-import { describeError, toSdmeError } from '../base/errors.ts';
+import { toSdmeError } from '../base/errors.ts';
 import { exitCodes } from './exit-codes.ts';
 import { watchInterrupts } from './interrupt.ts';
+import { errorText, errorTrace } from './output/error-text.ts';
 import { type Output, processOutput } from './output/output.ts';
-import { printable } from './output/printable.ts';
 import { type Call, parseCommandLine } from './program.ts';
 import { openSession } from './session.ts';
 import { versionLine } from './version.ts';
@@ -37,16 +37,16 @@ function report(
     note(error.message === 'interrupted, exiting' ? error.message : `${error.message}; interrupted, exiting`);
     return interrupted;
   }
-  note(`Error: ${describeError(error).split('\n').map(printable).join('\n')}`);
-  if (verbose && thrown instanceof Error) note(thrown.stack ?? '');
+  note(`Error: ${errorText(error)}`);
+  if (verbose) note(errorTrace(thrown));
   if (interrupted !== undefined) return interrupted;
   return error.code === 'usage' ? exitCodes.usage.code : exitCodes.failure.code;
 }
 
-/** Reads this process's command line and carries it out; sets the exit code. */
-export async function main(): Promise<void> {
+/** Reads this process's command line and carries it out. @returns the exit code */
+export async function main(): Promise<number> {
   // First of all, as help too may be piped into a reader that goes away.
   const output = processOutput(process.env);
   const parsed = parseCommandLine(process.argv.slice(2), versionLine());
-  process.exitCode = parsed.kind === 'over' ? parsed.code : await carryOut(parsed.call, output);
+  return parsed.kind === 'over' ? parsed.code : carryOut(parsed.call, output);
 }

@@ -5,4 +5,8 @@ import { enableCompileCache } from 'node:module';
 if (process.geteuid?.() === 0) enableCompileCache('/var/cache/sdme/compile');
 
 const { main } = await import('./command-line.ts');
-await main();
+const { written } = await import('./output/output.ts');
+const code = await main();
+await written();
+// Not left to the last timer: a connection that was closed while its server was away goes on trying for a while.
+process.exit(code);

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Layout } from '../base/paths.ts';
 import type { Settings } from '../config/schema.ts';
 import type { Client } from '../producer/client.ts';
@@ -27,6 +28,9 @@ export interface SessionOptions {
   /** A stand-in for tests of what is printed. */
   readonly client?: Client;
 }
+
+/** Milliseconds that connections may take to end. */
+const closeLimitMs = 3_000;
 
 /** A session of this process. The producer is loaded only by verbs that need it: it is most of the start-up time. */
 export function openSession(options: SessionOptions): Session {
@@ -65,7 +69,11 @@ export function openSession(options: SessionOptions): Session {
     [Symbol.asyncDispose]: async () => {
       // A client that could not be made was an error already where it was asked for.
       const open = await client?.catch(() => undefined);
-      await open?.close();
+      const limit = new AbortController();
+      // A queue that is away cannot hold us up: what is still open ends with the process.
+      const late = delay(closeLimitMs, undefined, { signal: limit.signal }).catch(() => undefined);
+      await Promise.race([open?.close(), late]);
+      limit.abort();
     },
   };
 }

@@ -18,7 +18,6 @@ export async function removeRootfs(ctx: Context, store: Store, name: string): Pr
   await requireRootfs(layout, name);
   await checkUnused(layout, name);
   ctx.signal.throwIfAborted();
-  ctx.log.info(`removing '${name}'`);
   ctx.progress.step('remove');
   await ctx.withSlot('disk', async () => {
     // Not under the signal: once the name is gone the tree goes too, and a cancel comes too late.

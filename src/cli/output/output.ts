@@ -24,6 +24,13 @@ export interface Output {
   ask(question: string, signal: AbortSignal): Promise<string>;
 }
 
+/** Resolves once all that was printed has been taken by its readers, or they have gone. */
+export async function written(): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) {
+    await new Promise<void>((resolve) => stream.write('', () => resolve()));
+  }
+}
+
 /** The output of this process. Whoever reads our standard output may go away: that is no error. */
 export function processOutput(environment: NodeJS.ProcessEnv): Output {
   const ignoreClosedPipe = (error: NodeJS.ErrnoException): void => {

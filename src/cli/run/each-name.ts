@@ -1,4 +1,5 @@
-import { describeError, SdmeError } from '../../base/errors.ts';
+import { SdmeError } from '../../base/errors.ts';
+import { errorText } from '../output/error-text.ts';
 import type { Session } from '../session.ts';
 
 /**
@@ -24,7 +25,7 @@ export async function eachName(
     } catch (error) {
       if (interrupt.signal.aborted) throw error;
       failed = true;
-      output.note(`error: ${name}: ${describeError(error)}`);
+      output.note(`error: ${name}: ${errorText(error)}`);
     }
   }
   if (!failed) return 0;

@@ -6,26 +6,31 @@ import {
   type JobRecord,
   type ResultOf,
 } from '../../contracts/index.ts';
+import { errorText } from '../output/error-text.ts';
 import { renderJob } from '../output/job-renderer.ts';
 import type { Session } from '../session.ts';
 
 /**
  * Follows a job to its end and shows its progress. An interrupt cancels the job and goes on following, so that
- * "cancelled" is said only when nothing of it is left.
+ * "cancelled" is said only when nothing of it is left. @param kept the job goes on in spite of an interrupt
  */
-export async function followJob(session: Session, id: string): Promise<JobRecord> {
+export async function followJob(session: Session, id: string, kept = false): Promise<JobRecord> {
   const { output, interrupt } = session;
   const client = await session.client();
   using renderer = renderJob(output, session.verbose);
-  interrupt.onSecond(() => output.note(`not waiting any longer; job ${id} is being cancelled`));
+  interrupt.onSecond(() =>
+    output.note(`not waiting any longer; job ${id} ${kept ? 'goes on' : 'is being cancelled'}`),
+  );
   let cancelling: Promise<unknown> | undefined;
   const cancel = (): void => {
     output.note(`cancelling job ${id}`);
     cancelling = client.cancel(id).catch((error: unknown) => {
-      output.note(`could not cancel job ${id}: ${error instanceof Error ? error.message : String(error)}`);
+      output.note(`could not cancel job ${id}: ${errorText(error)}`);
     });
   };
-  if (interrupt.signal.aborted) cancel();
+  if (kept) {
+    // Nothing to be done: the person who wants to end waits for this to end.
+  } else if (interrupt.signal.aborted) cancel();
   else interrupt.signal.addEventListener('abort', cancel, { once: true });
   try {
     let record: JobRecord | undefined;
@@ -64,20 +69,21 @@ export function resultOf<Kind extends JobKind>(kind: Kind, record: JobRecord): R
 
 /**
  * Submits a job. With `detach` prints its id and returns undefined; else waits for it, showing progress, and
- * returns its result. @throws SdmeError the job's own error
+ * returns its result. With `kept` an interrupt neither stops nor cancels it: what undoes things runs to its end.
+ * @throws SdmeError the job's own error
  */
 export async function runJob<Kind extends JobKind>(
   session: Session,
   kind: Kind,
   input: InputOf<Kind>,
-  options: { readonly detach?: boolean | undefined } = {},
+  options: { readonly detach?: boolean | undefined; readonly kept?: boolean } = {},
 ): Promise<ResultOf<Kind> | undefined> {
-  session.interrupt.signal.throwIfAborted();
+  if (options.kept !== true) session.interrupt.signal.throwIfAborted();
   const client = await session.client();
   const { id } = await client.submit(kind, input);
   if (options.detach === true) {
     session.output.result(id);
     return undefined;
   }
-  return resultOf(kind, await followJob(session, id));
+  return resultOf(kind, await followJob(session, id, options.kept));
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { describeError, fromErrorRecord } from '../../base/errors.ts';
+import { fromErrorRecord } from '../../base/errors.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { errorText } from '../output/error-text.ts';
 import { parseOptions } from '../parse/options.ts';
 import { findJob } from '../run/find-job.ts';
 import { withTimeLimit } from '../run/time-limit.ts';
@@ -21,7 +22,7 @@ export const run: VerbRun = async ({ operands, options, session }) => {
         const record = await client.wait(id, { signal });
         output.result(`${id} ${record.state}`);
         if (record.error !== undefined) {
-          output.note(`error: ${record.subject}: ${describeError(fromErrorRecord(record.error))}`);
+          output.note(`error: ${record.subject}: ${errorText(fromErrorRecord(record.error))}`);
         }
         return record.state === 'succeeded';
       }),

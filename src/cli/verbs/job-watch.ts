@@ -1,5 +1,6 @@
-import { describeError, fromErrorRecord } from '../../base/errors.ts';
+import { fromErrorRecord } from '../../base/errors.ts';
 import type { JobRecord } from '../../contracts/index.ts';
+import { errorText } from '../output/error-text.ts';
 import { renderJob } from '../output/job-renderer.ts';
 import { findJob } from '../run/find-job.ts';
 import type { Session } from '../session.ts';
@@ -23,7 +24,6 @@ export const run: VerbRun = async ({ operands, session }) => {
   const record = await watch(session, id);
   if (record === undefined) return 1;
   session.output.result(`${id} ${record.state}`);
-  if (record.error !== undefined)
-    session.output.note(`error: ${describeError(fromErrorRecord(record.error))}`);
+  if (record.error !== undefined) session.output.note(`error: ${errorText(fromErrorRecord(record.error))}`);
   return record.state === 'succeeded' ? 0 : 1;
 };

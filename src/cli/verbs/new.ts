@@ -16,7 +16,7 @@ const schema = z.strictObject({
 });
 
 async function remove(session: Session, name: string): Promise<void> {
-  await runJob(session, 'container.rm', contracts['container.rm'].input.parse({ name }));
+  await runJob(session, 'container.rm', contracts['container.rm'].input.parse({ name }), { kept: true });
 }
 
 /** `new`: create, start, and a shell or command in it; a failing command takes the container away (contract 1.4). */
@@ -29,9 +29,11 @@ export const run: VerbRun = async ({ operands, command, options, session }) => {
   const { output, interrupt, environment } = session;
   output.note(`creating '${name}'`);
   await runJob(session, 'container.create', input);
-  output.note(`joining '${name}'`);
   let code: number;
   try {
+    // A cancel that came when the container was made already: nobody is to join it any more.
+    interrupt.signal.throwIfAborted();
+    output.note(`joining '${name}'`);
     const [layout, settings] = [await session.layout(), await session.settings()];
     const how = { container: name, user, command, onTerminal: output.resultIsTerminal, environment };
     code = await interrupt.leaveTo(() => joinContainer(layout, settings, how));
