@@ -15,3 +15,4 @@ export {
   pickContainerName,
 } from './run-in.ts';
 export { listContainerNames } from './state-file.ts';
+export { requireSystemd } from './systemd-floor.ts';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { contracts } from '../../contracts/index.ts';
+import { requireSystemd } from '../../nspawn/read-side.ts';
 import { defined, detachOption, parseInput, parseOptions } from '../parse/options.ts';
 import { stopModeOf, stopOptions } from '../parse/stop-options.ts';
 import { chooseContainers } from '../run/choose-containers.ts';
@@ -20,6 +21,7 @@ export const run: VerbRun = async ({ operands, options, session }) => {
   const mode = stopModeOf(how);
   const names = await chooseContainers(session, operands, { wanted: all, statuses: ['running'] });
   if (names.length === 0) session.output.note('no running containers to restart');
+  else await requireSystemd();
   return eachName(session, names, { doing: 'restarting', done: 'restarted' }, async (name) => {
     const input = parseInput(contracts['container.restart'].input, { name, mode, ...defined({ timeout }) });
     return (await runJob(session, 'container.restart', input, { detach })) !== undefined;

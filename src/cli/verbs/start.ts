@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { contracts } from '../../contracts/index.ts';
+import { requireSystemd } from '../../nspawn/read-side.ts';
 import { defined, detachOption, parseInput, parseOptions } from '../parse/options.ts';
 import { chooseContainers } from '../run/choose-containers.ts';
 import { eachName } from '../run/each-name.ts';
@@ -17,6 +18,7 @@ export const run: VerbRun = async ({ operands, options, session }) => {
   const { all, detach, timeout } = parseOptions(schema, options);
   const names = await chooseContainers(session, operands, { wanted: all, statuses: ['stopped'] });
   if (names.length === 0) session.output.note('no stopped containers to start');
+  else await requireSystemd();
   return eachName(session, names, { doing: 'starting', done: 'started' }, async (name) => {
     const input = parseInput(contracts['container.start'].input, { name, ...defined({ timeout }) });
     return (await runJob(session, 'container.start', input, { detach })) !== undefined;
