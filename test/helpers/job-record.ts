@@ -1,3 +1,4 @@
+import { type ErrorCode, errorCatalogue } from '../../src/base/errors.ts';
 import type { JobRecord, LogLine, ProgressItemRecord } from '../../src/contracts/index.ts';
 
 /** A record of a running import, with what a test sets otherwise. */
@@ -30,4 +31,13 @@ export function itemOf(id: string, changes: Partial<ProgressItemRecord> = {}): P
 /** A line of a log. */
 export function logLineOf(message: string, changes: Partial<LogLine> = {}): LogLine {
   return { offset: 0, at: 1_790_000_002_000, level: 'info', message, ...changes };
+}
+
+/** An error as records hold it. */
+export function errorOf(
+  code: ErrorCode,
+  message: string,
+  ...causes: string[]
+): NonNullable<JobRecord['error']> {
+  return { code, message, retryable: errorCatalogue[code].retryable, causes };
 }

@@ -1,5 +1,5 @@
 // A control sequence (its number, its letter) or one character.
-const tokens = /(\u001b\[(\??\d*)([A-Za-z]))|./gsu;
+const tokens = /(\p{Cc}\[(\??\d*)([A-Za-z]))|./gsu;
 
 /**
  * What a terminal of `columns` by `rows` shows after it got `text`: just the sequences our own screen writes. Lines
