@@ -1,10 +1,10 @@
 export { collectGarbage } from './gc.ts';
 export { importRootfs } from './import/import.ts';
 export { readOsRelease } from './inspect.ts';
-export { listRootfs, type RootfsRecord, rootfsNames } from './list.ts';
 export { prettyName } from './os-release.ts';
 export { type PlannedImport, planImport } from './plan/plan.ts';
 export type { ImportPlan, PlannedPiece, PlannedSource } from './plan/sum.ts';
+export * from './read-side.ts';
 export { removeRootfs } from './remove.ts';
 export { type ImportStore, requireRootfs, rootfsExists, type Store } from './store.ts';
 export { checkUnused, containersByRootfs } from './usage.ts';

@@ -1,7 +1,5 @@
 import { connect } from 'node:net';
 import type { JobRecord } from '../../contracts/index.ts';
-import { listContainerNames } from '../../nspawn/read-side.ts';
-import { rootfsNames } from '../../rootfs/index.ts';
 import type { Session } from '../session.ts';
 import type { Completes } from '../verb.ts';
 import type { Offer } from './offer.ts';
@@ -28,17 +26,19 @@ async function newestJobs(session: Session): Promise<JobRecord[]> {
   return (await session.client()).list({ limit: mostJobs });
 }
 
-/** Names of a kind, for completion: read-only, and quick. */
+/** Names of a kind, for completion: read-only, and quick, so each kind loads what it needs alone. */
 export async function namesOf(
   session: Session,
   of: Exclude<Completes, 'file' | 'nothing'>,
 ): Promise<Offer[]> {
   switch (of) {
     case 'container': {
+      const { listContainerNames } = await import('../../nspawn/read-side.ts');
       const names = await listContainerNames(await session.layout());
       return names.map((word) => ({ word, meaning: 'container' }));
     }
     case 'rootfs': {
+      const { rootfsNames } = await import('../../rootfs/read-side.ts');
       const names = await rootfsNames(await session.layout());
       return names.map((word) => ({ word, meaning: 'rootfs' }));
     }

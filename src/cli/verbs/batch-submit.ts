@@ -5,8 +5,7 @@ import { detachedContext } from '../../base/context.ts';
 import { SdmeError } from '../../base/errors.ts';
 import { formatSize } from '../../base/sizes.ts';
 import type { InputOf } from '../../contracts/index.ts';
-import { openImages } from '../../oci/index.ts';
-import { type ImportPlan, planImport } from '../../rootfs/index.ts';
+import type { ImportPlan } from '../../rootfs/index.ts';
 import { printListing } from '../output/listing.ts';
 import { parseBatchFile } from '../parse/batch-file.ts';
 import { importOptions } from '../parse/import-options.ts';
@@ -46,6 +45,8 @@ export function planLines(plan: ImportPlan): string[] {
 }
 
 async function makePlan(session: Session, inputs: readonly InputOf<'fs.import'>[]): Promise<ImportPlan> {
+  const { openImages } = await import('../../oci/index.ts');
+  const { planImport } = await import('../../rootfs/index.ts');
   const [settings, layout] = [await session.settings(), await session.layout()];
   const images = openImages({
     settings,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { listRootfs, type RootfsRecord } from '../../rootfs/index.ts';
+import { listRootfs, type RootfsRecord } from '../../rootfs/read-side.ts';
 import { printListing } from '../output/listing.ts';
 import { tableLines } from '../output/table.ts';
 import { listingOptions, parseOptions } from '../parse/options.ts';

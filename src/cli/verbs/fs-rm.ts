@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { SdmeError } from '../../base/errors.ts';
 import { contracts } from '../../contracts/index.ts';
-import { rootfsNames } from '../../rootfs/index.ts';
+import { rootfsNames } from '../../rootfs/read-side.ts';
 import { detachOption, parseInput, parseOptions } from '../parse/options.ts';
 import { confirmRemoval } from '../run/confirm.ts';
 import { eachName } from '../run/each-name.ts';
