@@ -48,25 +48,48 @@ function nextWords(verbs: readonly VerbSpec[], before: readonly string[]): Offer
   return [...offers].map(([word, meaning]) => ({ word, meaning }));
 }
 
+function optionOffers(options: readonly OptionSpec[]): Offer[] {
+  return options.map((option) => ({ word: longFlag(option), meaning: option.description }));
+}
+
+/** The words without the global options that stand before the verb. */
+function withoutGlobal(words: readonly string[]): readonly string[] {
+  const option = optionNamed(globalOptions, words[0] ?? '');
+  if (option === undefined) return words;
+  return withoutGlobal(words.slice(takesValue(option) ? 2 : 1));
+}
+
+/** What may stand behind an option. */
+function argumentOf({ choices, completes, description }: OptionSpec): Wanted {
+  if (choices === undefined) return { kind: 'names', of: completes ?? 'nothing' };
+  return { kind: 'words', offers: choices.map((word) => ({ word, meaning: description })) };
+}
+
+/** How many of the words are no options and no values of options. */
+function operandCount(options: readonly OptionSpec[], words: readonly string[]): number {
+  return words.filter((word, index) => {
+    const previous = optionNamed(options, words[index - 1] ?? '');
+    return !word.startsWith('-') && (previous === undefined || !takesValue(previous));
+  }).length;
+}
+
 /** What the last of `words` may become; the words before it are whole. */
 export function wantedAt(verbs: readonly VerbSpec[], words: readonly string[]): Wanted {
   const current = words.at(-1) ?? '';
-  const before = words.slice(0, -1);
+  const before = withoutGlobal(words.slice(0, -1));
   const called = calledVerb(verbs, before);
-  if (called === undefined) return { kind: 'words', offers: nextWords(verbs, before) };
+  if (called === undefined) {
+    const isOption = current.startsWith('-');
+    return { kind: 'words', offers: isOption ? optionOffers(globalOptions) : nextWords(verbs, before) };
+  }
   const { verb, used } = called;
   const options = [...(verb.options ?? []), ...globalOptions];
-  const previous = before.at(-1) ?? '';
-  const open = before.length > used ? optionNamed(options, previous) : undefined;
-  if (open !== undefined && takesValue(open)) {
-    if (open.choices !== undefined) {
-      return { kind: 'words', offers: open.choices.map((word) => ({ word, meaning: open.description })) };
-    }
-    return { kind: 'names', of: open.completes ?? 'nothing' };
-  }
-  if (current.startsWith('-')) {
-    const offers = options.map((option) => ({ word: longFlag(option), meaning: option.description }));
-    return { kind: 'words', offers };
-  }
-  return { kind: 'names', of: verb.completes ?? 'nothing' };
+  const typed = before.slice(used);
+  const open = optionNamed(options, typed.at(-1) ?? '');
+  if (open !== undefined && takesValue(open)) return argumentOf(open);
+  const operands = operandCount(options, typed);
+  if (verb.command === 'after-name' && operands > 0) return { kind: 'names', of: 'file' };
+  if (current.startsWith('-')) return { kind: 'words', offers: optionOffers(options) };
+  const isFull = operands > 0 && verb.operands?.includes('...') !== true;
+  return { kind: 'names', of: isFull ? 'nothing' : (verb.completes ?? 'nothing') };
 }
