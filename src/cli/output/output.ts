@@ -52,7 +52,7 @@ export function processOutput(environment: NodeJS.ProcessEnv): Output {
     isTerminal,
     resultIsTerminal: process.stdout.isTTY === true,
     canAsk: process.stdin.isTTY === true,
-    size: () => ({ columns: process.stderr.columns ?? 80, rows: process.stderr.rows ?? 24 }),
+    size: () => ({ columns: process.stderr.columns || 80, rows: process.stderr.rows || 24 }),
     ask: async (question, signal) => {
       const reader = createInterface({ input: process.stdin, output: process.stderr });
       try {

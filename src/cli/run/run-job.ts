@@ -59,6 +59,9 @@ export async function followJob(session: Session, id: string, kept = false): Pro
 
 /** The result of an ended job. @throws SdmeError its own error when it did not succeed */
 export function resultOf<Kind extends JobKind>(kind: Kind, record: JobRecord): ResultOf<Kind> {
+  if (record.state === 'cancelled') {
+    throw new SdmeError('job.cancelled', `job ${record.id} was cancelled on request`);
+  }
   if (record.state !== 'succeeded') {
     if (record.error !== undefined) throw fromErrorRecord(record.error);
     throw new SdmeError('internal', `job ${record.id} ended as ${record.state} without an error`);
