@@ -4,6 +4,7 @@ import { type SdmeError, toSdmeError } from '../../base/errors.ts';
 import type { Descriptor } from '../descriptors.ts';
 import { shortDigest } from '../digest-check.ts';
 import type { RetryRules } from '../http/retry.ts';
+import { type Arrival, isOverSoon, newArrival } from './arrival.ts';
 import type { BlobStore } from './blob-store.ts';
 import { fetchBlob, type OpenBlob } from './fetch-blob.ts';
 import type { UnfinishedBlob } from './unfinished-blob.ts';
@@ -17,6 +18,8 @@ export interface BlobWish {
   readonly item: ProgressItem;
   /** Fetches it even when the store has it. */
   readonly anew: boolean;
+  /** Called once, when the blob is arriving so fast that it may be read while it comes. */
+  readonly onArrival?: (arrival: Arrival, via: BlobVia) => void;
 }
 
 /** How a blob got into the store: `cached` when it was there after all. */
@@ -39,6 +42,7 @@ interface Member {
   readonly wish: BlobWish;
   readonly ctx: Context;
   readonly ending: PromiseWithResolvers<BlobVia>;
+  toldOfArrival: boolean;
 }
 
 interface Download {
@@ -80,7 +84,7 @@ export function openSharedDownloads(options: DownloadOptions): SharedDownloads {
   };
   const enter = (ctx: Context, wish: BlobWish, known: Download | undefined): Promise<BlobVia> => {
     const download = known ?? begin(wish.wanted);
-    const member: Member = { wish, ctx, ending: Promise.withResolvers() };
+    const member: Member = { wish, ctx, ending: Promise.withResolvers(), toldOfArrival: false };
     const owner = ownerOf(download);
     if (owner !== undefined) wish.item.note(`joined the download of job ${owner.ctx.jobId}`);
     wish.item.set(download.length, wish.wanted.size);
@@ -185,6 +189,16 @@ async function work(download: Download, options: DownloadOptions, forget: () => 
   }
 }
 
+/** Tells members that can read the blob while it comes, each once. */
+function tellOfArrival(download: Download, arrival: Arrival): void {
+  const owner = ownerOf(download);
+  for (const member of download.members) {
+    if (member.toldOfArrival) continue;
+    member.toldOfArrival = true;
+    member.wish.onArrival?.(arrival, member === owner ? 'fetched' : 'shared');
+  }
+}
+
 async function fetchForMembers(
   download: Download,
   unfinished: UnfinishedBlob,
@@ -192,10 +206,19 @@ async function fetchForMembers(
 ): Promise<void> {
   const { wanted, stop } = download;
   const { writer } = unfinished;
+  const arrival = newArrival(unfinished.path, wanted.size);
+  const began = performance.now();
+  // What an earlier attempt left says nothing about the pace.
+  const left = writer.length();
   const show = (length: number): void => {
     // A restart is not shown: counts only grow.
     download.length = Math.max(download.length, length);
     for (const { wish } of download.members) wish.item.set(download.length, wanted.size);
+    if (length < arrival.length()) arrival.restart();
+    arrival.advance(length);
+    const elapsedMs = performance.now() - began;
+    if (isOverSoon({ length: length - left, size: wanted.size - left, elapsedMs }))
+      tellOfArrival(download, arrival);
   };
   show(writer.length());
   while (true) {

@@ -15,6 +15,8 @@ import { identityRuns } from './process-identity.ts';
  */
 export interface UnfinishedBlob {
   readonly writer: BlobWriter;
+  /** Where it lies until it is committed. */
+  readonly path: string;
   /**
    * Checks the whole and renames it into place. It is not synced to the disk: who reads a cached blob checks it, so a
    * file torn by a power cut is found then and fetched again. @throws SdmeError `oci.digest-mismatch`, `io`, `disk.full`
@@ -80,6 +82,7 @@ export async function openUnfinished(
     const writer = await openBlobWriter(handle, wanted, `blob ${shortDigest(wanted.digest)}`, signal);
     return {
       writer,
+      path: own,
       commit: async () => {
         writer.check();
         try {

@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
 import type { Context } from '../../base/context.ts';
 import type { Digest } from '../../base/digests.ts';
 import type { Descriptor } from '../descriptors.ts';
@@ -44,11 +45,21 @@ export interface LocalBlob extends AsyncDisposable {
    * stranger) whoever reads them must check while reading, before anything shows in its final place.
    */
   readonly verified: boolean;
+  /** Present while the blob is still coming: it is read as a stream then, and is good once `whole` has settled. */
+  readonly arriving?: ArrivingBlob;
   /**
    * Forgets a blob that was found damaged and ends this handle. True when asking the source again fetches it anew;
    * false when the source itself is damaged.
    */
   discard(): Promise<boolean>;
+}
+
+/** A blob that is being downloaded. */
+export interface ArrivingBlob {
+  /** Settles when every byte is here and the digest is right. @throws SdmeError why it is not */
+  readonly whole: Promise<void>;
+  /** The bytes from the first on, as they come. Fails as the download fails. */
+  stream(): Readable;
 }
 
 /** Where an image comes from. Works under `ctx.signal`, shows progress in `ctx.progress`, retries what may recover. */
@@ -61,10 +72,15 @@ export interface ImageSource extends AsyncDisposable {
    */
   resolve(ctx: Context): Promise<ResolvedImage>;
   /**
-   * Makes one layer available. May be called for several layers at once.
+   * Makes one layer available. May be called for several layers at once. With `whileItComes` a layer that is being
+   * downloaded fast may be given before all of it is here: see {@link LocalBlob.arriving}.
    * @throws SdmeError `oci.*`, `disk.full`; the reason of `ctx.signal` when that aborts
    */
-  blob(ctx: Context, layer: LayerDescriptor): Promise<LocalBlob>;
+  blob(
+    ctx: Context,
+    layer: LayerDescriptor,
+    options?: { readonly whileItComes?: boolean },
+  ): Promise<LocalBlob>;
   /** Whether the layer needs no download: a blob of that digest and size is here. Changes nothing. */
   has(layer: Descriptor): Promise<boolean>;
 }

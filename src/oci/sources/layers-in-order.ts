@@ -9,7 +9,8 @@ export interface ReadyLayer {
 
 /**
  * Fetches an image's layers, `parallel` at once, and gives them in the image's order as soon as each is here, so that
- * the first is unpacked while later ones are still coming. When the caller stops early or a layer fails, what still runs
+ * the first is unpacked while later ones are still coming. With `whileItComes`
+ * a layer that is coming fast is given before all of it is here. When the caller stops early or a layer fails, what still runs
  * is ended and waited for, and blobs nobody took are let go.
  */
 export async function* layersInOrder(
@@ -17,6 +18,7 @@ export async function* layersInOrder(
   source: ImageSource,
   image: ResolvedImage,
   parallel: number,
+  how: { readonly whileItComes?: boolean } = {},
 ): AsyncGenerator<ReadyLayer, void, undefined> {
   const stop = new AbortController();
   const inner: Context = {
@@ -37,7 +39,9 @@ export async function* layersInOrder(
       if (slot === undefined) return;
       try {
         inner.signal.throwIfAborted();
-        slot.blob.resolve(await source.blob(inner, slot.layer));
+        const blob = await source.blob(inner, slot.layer, how);
+        slot.blob.resolve(blob);
+        await blob.arriving?.whole;
       } catch (error) {
         slot.blob.reject(error);
         stop.abort(error);

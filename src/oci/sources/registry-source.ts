@@ -13,7 +13,7 @@ import { endpointsFor } from '../registry/endpoints.ts';
 import { loadRegistryRules } from '../registry/registries-conf.ts';
 import { resolveThroughCache } from '../registry/resolve-reference.ts';
 import { assembleImage } from '../resolved-image.ts';
-import type { ImageSource, LayerDescriptor, LocalBlob, ResolvedImage } from './image-source.ts';
+import type { ImageSource, LocalBlob, ResolvedImage } from './image-source.ts';
 import { layerItem, noItem } from './progress-items.ts';
 import type { ImageRoom, SourceOptions } from './room.ts';
 import { blobFromStore, readWhole } from './store-blob.ts';
@@ -81,9 +81,9 @@ export function openRegistrySource(
       resolved = assembleImage(parts, platform, room.maxImageSize);
       return resolved;
     },
-    blob: async (ctx: Context, layer: LayerDescriptor): Promise<LocalBlob> => {
+    blob: async (ctx, layer, how = {}): Promise<LocalBlob> => {
       const item = layerItem(ctx, layer, resolved);
-      return blobFromStore(ctx, room, layer, await blobOrigin(layer), item);
+      return blobFromStore(ctx, room, layer, await blobOrigin(layer), item, how);
     },
     has: (layer) => (noCache ? Promise.resolve(false) : room.store.has(layer)),
     [Symbol.asyncDispose]: () => Promise.resolve(),

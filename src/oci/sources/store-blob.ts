@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { Context, ProgressItem } from '../../base/context.ts';
 import { SdmeError } from '../../base/errors.ts';
+import { type Arrival, followArrival, openArrival } from '../blobs/arrival.ts';
 import type { Pin } from '../blobs/blob-store.ts';
 import type { OpenBlob } from '../blobs/fetch-blob.ts';
 import type { BlobVia } from '../blobs/shared-downloads.ts';
@@ -16,13 +17,17 @@ export interface BlobOrigin {
   readonly noCache: boolean;
 }
 
-/** A blob of the store, fetched when it is not there. Pinned until it is disposed. */
+/**
+ * A blob of the store, fetched when it is not there. Pinned until it is disposed. With `whileItComes` it may be given
+ * while it is still being downloaded: see {@link LocalBlob.arriving}.
+ */
 export async function blobFromStore(
   ctx: Context,
   room: ImageRoom,
   wanted: Descriptor,
   from: BlobOrigin,
   item: ProgressItem,
+  options: { readonly whileItComes?: boolean } = {},
 ): Promise<LocalBlob> {
   const pin = await room.store.pin(wanted.digest, from.noCache);
   try {
@@ -32,13 +37,21 @@ export async function blobFromStore(
       item.end('cached');
       return heldBlob(room, wanted, cached, pin, 'cached');
     }
-    const via = await room.downloads.join(ctx, {
+    const arriving = Promise.withResolvers<{ arrival: Arrival; via: BlobVia }>();
+    const done = room.downloads.join(ctx, {
       wanted,
       origin: from.origin,
       open: from.open,
       item,
       anew: from.noCache,
+      ...(options.whileItComes === true
+        ? { onArrival: (arrival, via) => arriving.resolve({ arrival, via }) }
+        : {}),
     });
+    const first = await Promise.race([done, arriving.promise]);
+    const early = typeof first === 'string' ? undefined : await arrivingBlob(room, wanted, pin, first, done);
+    if (early !== undefined) return early;
+    const via = await done;
     const handle = await room.store.open(wanted);
     if (handle !== undefined) return heldBlob(room, wanted, handle, pin, via);
     throw new SdmeError(
@@ -50,6 +63,25 @@ export async function blobFromStore(
     await pin.release();
     throw error;
   }
+}
+
+/** A blob that is still coming; undefined when it has come meanwhile. */
+async function arrivingBlob(
+  room: ImageRoom,
+  wanted: Descriptor,
+  pin: Pin,
+  { arrival, via }: { readonly arrival: Arrival; readonly via: BlobVia },
+  done: Promise<BlobVia>,
+): Promise<LocalBlob | undefined> {
+  const handle = await openArrival(arrival).catch(() => undefined);
+  if (handle === undefined) return undefined;
+  const whole = done.then(() => {});
+  // Whoever unpacks it hears of a failure; until then it is no unhandled one.
+  whole.catch(() => {});
+  return {
+    ...heldBlob(room, wanted, handle, pin, via),
+    arriving: { whole, stream: () => followArrival(handle, arrival, done) },
+  };
 }
 
 function heldBlob(

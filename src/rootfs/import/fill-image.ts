@@ -4,13 +4,14 @@ import type { Context } from '../../base/context.ts';
 import { SdmeError } from '../../base/errors.ts';
 import { type ImageSource, parsePlatform, type ResolvedImage } from '../../oci/index.ts';
 import { removeTree } from '../../system/fs/remove-tree.ts';
-import { classifyImage, decideTreatment, type ImageClass } from '../classify.ts';
+import { classifyImage, decideTreatment, type ImageTreatment } from '../classify.ts';
 import { openPlain } from '../decompress.ts';
 import type { DetectedSource } from '../detect.ts';
 import { checkSpace, diskSpace, leastUnpackFactor } from '../disk-space.ts';
 import type { Unpacked } from '../unpack/unpack.ts';
 import type { ByteOrigins, Filled } from './filled.ts';
 import { feedLayers } from './layer-feed.ts';
+import { makeApplicationRoot } from './on-base.ts';
 import { unpackInto } from './unpack-into.ts';
 import type { ImportWork } from './work.ts';
 
@@ -38,17 +39,10 @@ async function openSource({ ctx, store, input }: ImportWork, origin: ImageOrigin
 }
 
 /** Says what the image is, and refuses what cannot be imported as it was asked for. */
-function classify({ ctx, input }: ImportWork, image: ResolvedImage): ImageClass {
-  const found = classifyImage(image.config);
-  const treatment = decideTreatment(found, input);
+function classify({ ctx, input }: ImportWork, image: ResolvedImage): ImageTreatment {
+  const treatment = decideTreatment(classifyImage(image.config), input);
   ctx.log.info(treatment.as === 'base' ? 'OCI image: base OS' : 'OCI image: application');
-  if (treatment.as === 'app') {
-    throw new SdmeError(
-      'system.unsupported',
-      `this version cannot put an application on a base rootfs ('${treatment.baseFs}'); use --oci-mode=base or -f to import the image as it is`,
-    );
-  }
-  return treatment.as === 'base' ? 'base' : 'app';
+  return treatment;
 }
 
 /** Refuses what the disk cannot hold: the layers unpacked, and those still to be fetched if they are kept beside. */
@@ -82,7 +76,7 @@ async function unpackImage(
   for (let again = false; ; again = true) {
     await using feed = feedLayers(ctx, source, image, store.settings.oci_parallel_blobs);
     try {
-      const unpacked = await unpackInto(work, await feed.layers(), 'apply');
+      const unpacked = await unpackInto(work, feed.layers(), 'apply');
       return { ...unpacked, ...feed.origins() };
     } catch (error) {
       const damaged = error instanceof SdmeError && error.code === 'oci.digest-mismatch';
@@ -95,14 +89,24 @@ async function unpackImage(
 
 /** Fills the tree with an image's layers. @throws SdmeError `oci.*`, `unpack.*`, `disk.full`, `input.invalid` */
 export async function fillFromImage(work: ImportWork, origin: ImageOrigin): Promise<Filled> {
-  const { ctx } = work;
+  const { ctx, input, applications } = work;
   await using source = await openSource(work, origin);
   const image = await source.resolve(ctx);
-  const imageClass = classify(work, image);
-  await checkDisk(work, source, image);
-  ctx.progress.step('download');
-  const { bytes, entries, sharedBytes, cachedBytes, fetchedBytes } = await unpackImage(work, source, image);
   const { config, reference, manifestDigest } = image;
+  const treatment = classify(work, image);
+  await checkDisk(work, source, image);
+  const application =
+    treatment.as === 'app'
+      ? applications.name(origin.kind === 'registry' ? reference : undefined, input.name)
+      : undefined;
+  const tree =
+    treatment.as === 'app' && application !== undefined
+      ? await makeApplicationRoot(work, treatment.baseFs, application)
+      : work.tree;
+  ctx.progress.step('download');
+  const unpacked = await unpackImage({ ...work, tree }, source, image);
+  if (application !== undefined) applications.place(ctx, work.tree, { name: application, reference, config });
+  const { bytes, entries, sharedBytes, cachedBytes, fetchedBytes } = unpacked;
   return {
     kind: origin.kind,
     bytes,
@@ -110,6 +114,12 @@ export async function fillFromImage(work: ImportWork, origin: ImageOrigin): Prom
     sharedBytes,
     cachedBytes,
     fetchedBytes,
-    image: { class: imageClass, config, reference, manifestDigest },
+    image: {
+      class: treatment.as === 'base' ? 'base' : 'app',
+      config,
+      reference,
+      manifestDigest,
+      ...(application === undefined ? {} : { application }),
+    },
   };
 }

@@ -22,8 +22,9 @@ export interface LayerFeed extends AsyncDisposable {
 
 const readSize = 1024 * 1024;
 
-/** Part of an archive as a stream; a whole file as it is, for the unpacker to read without us. */
-function bytesOf({ handle, offset, size }: LocalBlob): LayerInput['file'] {
+/** What is still coming or part of an archive as a stream; a whole file as it is, for the unpacker to read without us. */
+function bytesOf({ handle, offset, size, arriving }: LocalBlob): LayerInput['file'] {
+  if (arriving !== undefined) return arriving.stream();
   if (offset === 0) return handle;
   if (size === 0) return Readable.from([]);
   const range = { start: offset, end: offset + size - 1 };
@@ -75,7 +76,9 @@ export function feedLayers(
   parallel: number,
 ): LayerFeed {
   const stop = new AbortController();
-  const ready = layersInOrder(underSignal(ctx, stop.signal), source, image, parallel);
+  const ready = layersInOrder(underSignal(ctx, stop.signal), source, image, parallel, {
+    whileItComes: true,
+  });
   let current: LocalBlob | undefined;
   let origins = noBytes;
   const letGo = async (): Promise<void> => {
@@ -95,6 +98,7 @@ export function feedLayers(
         diffId,
         ...(blob.verified ? {} : { digest }),
       };
+      await blob.arriving?.whole;
       await letGo();
     }
   }

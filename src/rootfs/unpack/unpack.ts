@@ -22,13 +22,18 @@ export interface LayerInput {
   readonly diffId?: Digest;
 }
 
-export interface UnpackOptions {
+export interface UnpackTarget {
   /** An empty directory, mode 0700; it gets its final mode at the end. */
   readonly target: string;
-  /** Layers from the lowest up, each given when it is ready. Iteration stops at the first failure. */
-  readonly layers: AsyncIterable<LayerInput> | Iterable<LayerInput>;
   readonly limits: Partial<UnpackLimits> & Pick<UnpackLimits, 'bytes' | 'entries'>;
   readonly policy?: Partial<UnpackPolicy>;
+}
+
+export interface UnpackOptions extends UnpackTarget {
+  /** Layers from the lowest up, each given when it is ready. Iteration stops at the first failure. */
+  readonly layers: AsyncIterable<LayerInput> | Iterable<LayerInput>;
+  /** A child for the same target, limits and policy that was started before; default: one of its own. */
+  readonly unpacker?: Unpacker;
 }
 
 export interface Unpacked {
@@ -45,6 +50,19 @@ const defaultDepth = 512;
 /** systemd's limit too. */
 const defaultLayers = 4096;
 
+function allLimits({ limits }: UnpackTarget): UnpackLimits {
+  return { depth: defaultDepth, layers: defaultLayers, ...limits };
+}
+
+/**
+ * Starts the child that {@link unpackLayers} needs, for callers that still wait for the first layer: it takes about
+ * as long as a small download. Disposing ends it.
+ */
+export function prepareUnpacking(options: UnpackTarget): Unpacker {
+  const policy: UnpackPolicy = { devices: 'create', whiteouts: 'apply', ...options.policy };
+  return startUnpacker({ target: options.target, limits: allLimits(options), policy });
+}
+
 /**
  * Unpacks layers into `target`, in order, in one confined child process (design, section 5). Digests, sizes and
  * diff ids are checked in the same pass: on any error the target holds a part of the tree and must be thrown away.
@@ -55,9 +73,8 @@ const defaultLayers = 4096;
  */
 export async function unpackLayers(ctx: Context, options: UnpackOptions): Promise<Unpacked> {
   ctx.signal.throwIfAborted();
-  const limits: UnpackLimits = { depth: defaultDepth, layers: defaultLayers, ...options.limits };
-  const policy: UnpackPolicy = { devices: 'create', whiteouts: 'apply', ...options.policy };
-  const unpacker = startUnpacker({ target: options.target, limits, policy });
+  const limits = allLimits(options);
+  const unpacker = options.unpacker ?? prepareUnpacking(options);
   const aborted = Promise.withResolvers<never>();
   const abort = (): void => aborted.reject(ctx.signal.reason);
   ctx.signal.addEventListener('abort', abort, { once: true });
