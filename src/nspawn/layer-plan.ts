@@ -1,3 +1,4 @@
+import { environmentFile } from '../rootfs/image-meta.ts';
 import { applicationDropIns, type OciApplication } from './oci-wiring.ts';
 import { type ContainerRecord, hasInterface, isHostRoot } from './record.ts';
 
@@ -99,10 +100,16 @@ function applicationEntries(record: ContainerRecord, facts: LayerFacts): LayerEn
     ),
   );
   if (facts.ociEnvs.length === 0) return dropIns;
+  const pairs = facts.ociEnvs.map((line): [string, string] => {
+    const equals = line.indexOf('=');
+    return [line.slice(0, equals), line.slice(equals + 1)];
+  });
+  // Of a name that is there twice, systemd takes the last.
+  const added = environmentFile(pairs).text;
   const environments = facts.applications.map((application) =>
     file(
       `oci/apps/${application.name}/env`,
-      [...application.env, ...facts.ociEnvs].map((line) => `${line}\n`).join(''),
+      `${application.environment.replace(/(?<!\n|^)$/, '\n')}${added}`,
       0o600,
     ),
   );

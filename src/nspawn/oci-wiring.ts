@@ -1,36 +1,20 @@
 import { join } from 'node:path';
 import type { Bind } from '../contracts/index.ts';
+import { workloadCapabilities } from '../security/index.ts';
 import type { ContainerRecord } from './record.ts';
 
 /** An application in the rootfs, as its files below `/oci/apps/<name>` describe it (contract 3.5). */
 export interface OciApplication {
   readonly name: string;
-  /** Lines `KEY=VALUE`. */
+  /** Lines `KEY=VALUE`, for people. */
   readonly env: readonly string[];
+  /** The environment file as it is; values may have several lines. */
+  readonly environment: string;
   /** Lines such as `80/tcp`. */
   readonly ports: readonly string[];
   /** Absolute paths inside the application. */
   readonly volumes: readonly string[];
 }
-
-/** Capabilities an application keeps (contract 3.5), alphabetical. */
-const applicationCapabilities = [
-  'CAP_AUDIT_WRITE',
-  'CAP_CHOWN',
-  'CAP_DAC_OVERRIDE',
-  'CAP_FOWNER',
-  'CAP_FSETID',
-  'CAP_KILL',
-  'CAP_MKNOD',
-  'CAP_NET_BIND_SERVICE',
-  'CAP_NET_RAW',
-  'CAP_SETFCAP',
-  'CAP_SETGID',
-  'CAP_SETPCAP',
-  'CAP_SETUID',
-  'CAP_SYS_ADMIN',
-  'CAP_SYS_CHROOT',
-] as const;
 
 /**
  * The drop-ins a container adds to an application's unit (contract 3.6). SYS_ADMIN stays in any case: the
@@ -39,7 +23,7 @@ const applicationCapabilities = [
 export function applicationDropIns(
   record: Pick<ContainerRecord, 'DROP_CAPS' | 'OCI_POD'>,
 ): { name: string; text: string }[] {
-  const kept = applicationCapabilities.filter(
+  const kept = workloadCapabilities.filter(
     (name) => name === 'CAP_SYS_ADMIN' || !record.DROP_CAPS.includes(name),
   );
   const hardening = {

@@ -27,6 +27,7 @@ export function listApplications(root: string): OciApplication[] {
   return names.map((name) => ({
     name,
     env: linesIn(root, `oci/apps/${name}/env`),
+    environment: textIn(root, `oci/apps/${name}/env`),
     ports: linesIn(root, `oci/apps/${name}/ports`),
     volumes: linesIn(root, `oci/apps/${name}/volumes`),
   }));

@@ -1,5 +1,6 @@
 export { collectGarbage } from './gc.ts';
 export { importRootfs } from './import/import.ts';
+export type { Applications } from './import/work.ts';
 export { readOsRelease } from './inspect.ts';
 export { prettyName } from './os-release.ts';
 export { type PlannedImport, planImport } from './plan/plan.ts';

@@ -11,3 +11,4 @@ export {
   strictSystemCallFilters,
   type Tier,
 } from './tiers.ts';
+export { workloadCapabilities } from './workload-capabilities.ts';

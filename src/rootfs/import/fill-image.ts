@@ -87,25 +87,39 @@ async function unpackImage(
   }
 }
 
+/** An application on its way onto a base: where it is unpacked, and what makes a service of it. */
+interface Placed {
+  readonly name: string;
+  readonly root: string;
+  readonly finish: () => void;
+}
+
+async function placeOnBase(
+  work: ImportWork,
+  baseFs: string,
+  origin: ImageOrigin,
+  { reference, config }: ResolvedImage,
+): Promise<Placed> {
+  const { ctx, tree, input, applications } = work;
+  if (applications === undefined) throw new SdmeError('internal', 'this caller imports no applications');
+  const name = applications.name(origin.kind === 'registry' ? reference : undefined, input.name);
+  const root = await makeApplicationRoot(work, baseFs, name);
+  return { name, root, finish: () => applications.place(ctx, tree, { name, reference, config }) };
+}
+
 /** Fills the tree with an image's layers. @throws SdmeError `oci.*`, `unpack.*`, `disk.full`, `input.invalid` */
 export async function fillFromImage(work: ImportWork, origin: ImageOrigin): Promise<Filled> {
-  const { ctx, input, applications } = work;
+  const { ctx } = work;
   await using source = await openSource(work, origin);
   const image = await source.resolve(ctx);
   const { config, reference, manifestDigest } = image;
   const treatment = classify(work, image);
   await checkDisk(work, source, image);
-  const application =
-    treatment.as === 'app'
-      ? applications.name(origin.kind === 'registry' ? reference : undefined, input.name)
-      : undefined;
-  const tree =
-    treatment.as === 'app' && application !== undefined
-      ? await makeApplicationRoot(work, treatment.baseFs, application)
-      : work.tree;
+  const placed =
+    treatment.as === 'app' ? await placeOnBase(work, treatment.baseFs, origin, image) : undefined;
   ctx.progress.step('download');
-  const unpacked = await unpackImage({ ...work, tree }, source, image);
-  if (application !== undefined) applications.place(ctx, work.tree, { name: application, reference, config });
+  const unpacked = await unpackImage({ ...work, tree: placed?.root ?? work.tree }, source, image);
+  placed?.finish();
   const { bytes, entries, sharedBytes, cachedBytes, fetchedBytes } = unpacked;
   return {
     kind: origin.kind,
@@ -119,7 +133,7 @@ export async function fillFromImage(work: ImportWork, origin: ImageOrigin): Prom
       config,
       reference,
       manifestDigest,
-      ...(application === undefined ? {} : { application }),
+      ...(placed === undefined ? {} : { application: placed.name }),
     },
   };
 }

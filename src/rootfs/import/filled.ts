@@ -15,6 +15,8 @@ export interface Filled {
     readonly config: KeptConfig;
     readonly reference: string;
     readonly manifestDigest: string;
+    /** Its name, when it was put on a base rootfs as an application. */
+    readonly application?: string;
   };
 }
 

@@ -19,7 +19,7 @@ import { fillFromImage } from './fill-image.ts';
 import { fillFromTarball } from './fill-tarball.ts';
 import type { Filled } from './filled.ts';
 import { committedResult } from './records.ts';
-import type { ImportWork } from './work.ts';
+import type { Applications, ImportWork } from './work.ts';
 
 /** Refuses what cannot succeed before anything is fetched. */
 async function checkTarget({ layout }: ImportStore, input: FsImportInput): Promise<void> {
@@ -87,9 +87,11 @@ async function fillAndCommit(work: ImportWork, staging: Staging): Promise<FsImpo
   const { ctx, store, input, tree } = work;
   const filled = await fill(work);
   ctx.progress.step('prepare');
-  const raw = filled.image?.class === 'app' && input.ociMode !== 'base';
+  // An application's base was prepared when it was imported itself.
+  const onBase = filled.image?.application !== undefined;
+  const raw = !onBase && filled.image?.class === 'app' && input.ociMode !== 'base';
   if (raw) warnRawApplication(work);
-  else await ctx.withSlot('disk', () => prepareTree(ctx, store, tree, input));
+  else if (!onBase) await ctx.withSlot('disk', () => prepareTree(ctx, store, tree, input));
   return commitImport(work, staging, filled);
 }
 
@@ -106,6 +108,7 @@ export async function importRootfs(
   ctx: Context,
   store: ImportStore,
   input: FsImportInput,
+  applications?: Applications,
 ): Promise<FsImportResult> {
   const { layout } = store;
   checkImageRequest(input);
@@ -123,6 +126,7 @@ export async function importRootfs(
     ctx,
     store,
     input,
+    applications,
     tree: staging.path,
     scratch: () => {
       scratch ??= makeScratch();

@@ -117,7 +117,8 @@ test('resolved is not masked when an interface needs it, and NixOS gets no masks
 
 const app = {
   name: 'nginx',
-  env: ['A=1'],
+  env: ['A="1'],
+  environment: 'A="1\n2"\n',
   ports: ['80/tcp', '53/udp', 'junk'],
   volumes: ['/var/cache', '/../x'],
 };
@@ -141,7 +142,7 @@ test('dropped capabilities and a pod reach the units of applications', () => {
     texts.get('etc/systemd/system/sdme-oci-nginx.service.d/oci-pod-netns.conf') ?? '',
     /^\[Service\]\nNetworkNamespacePath=/,
   );
-  assert.equal(texts.get('oci/apps/nginx/env'), 'A=1\nB=2\n');
+  assert.equal(texts.get('oci/apps/nginx/env'), 'A="1\n2"\nB="2"\n');
 });
 
 test('declared ports are forwarded unless mapped, and on the host network only told', () => {

@@ -1,0 +1,82 @@
+import { SdmeError } from '../base/errors.ts';
+
+/** What could be taken of a list that an image declares, and a note for each part that could not. */
+export interface Declared {
+  readonly values: readonly string[];
+  readonly notes: readonly string[];
+}
+
+/** More would flood the container's record and nspawn's command line. */
+const maxPorts = 256;
+const maxVolumes = 256;
+const maxNotes = 10;
+
+function declared(values: Iterable<string>, notes: readonly string[]): Declared {
+  const more = notes.length - maxNotes;
+  const shown = more > 0 ? [...notes.slice(0, maxNotes), `${more} more were ignored`] : notes;
+  return { values: [...new Set(values)].sort(), notes: shown };
+}
+
+const shown = (text: string): string => JSON.stringify(text.slice(0, 100));
+
+/** `ExposedPorts` as lines such as `80/tcp`, sorted; ranges and other protocols are ignored with a note. */
+export function declaredPorts(exposed: readonly string[]): Declared {
+  const values: string[] = [];
+  const notes: string[] = [];
+  for (const text of exposed) {
+    const match = /^([1-9][0-9]{0,4})(?:\/(tcp|udp))?$/.exec(text);
+    const [, port = '', protocol = 'tcp'] = match ?? [];
+    if (match === null || Number(port) > 65_535) notes.push(`ignoring the image's port ${shown(text)}`);
+    else if (values.length >= maxPorts) notes.push(`ignoring the image's port ${shown(text)}: too many`);
+    else values.push(`${port}/${protocol}`);
+  }
+  return declared(values, notes);
+}
+
+/** Directories that systemd mounts in every application. */
+const mounted = ['proc', 'sys', 'dev'];
+
+function volumeProblem(path: string, isLink: (path: string) => boolean): string | undefined {
+  const parts = path.split('/').filter((part) => part !== '');
+  // `:`, `|` and `,` separate binds and lists in the container's record.
+  if (!path.startsWith('/') || /[\p{Cc}:|,]/u.test(path)) return 'not a plain absolute path';
+  if (parts.includes('..') || parts.includes('.')) return "it has '.' or '..'";
+  if (parts.length === 0 || mounted.includes(parts[0] ?? '')) return 'systemd mounts there';
+  // nspawn would follow a link to a place outside of the application.
+  if (parts.some((_part, index) => isLink(parts.slice(0, index + 1).join('/'))))
+    return 'it leads over a symlink';
+  return undefined;
+}
+
+/**
+ * `Volumes` as absolute paths, sorted. `isLink` tells whether a path relative to the application's root is a
+ * symlink. What cannot be mounted safely is ignored with a note.
+ */
+export function declaredVolumes(volumes: readonly string[], isLink: (path: string) => boolean): Declared {
+  const values: string[] = [];
+  const notes: string[] = [];
+  for (const text of volumes) {
+    const problem = values.length >= maxVolumes ? 'too many' : volumeProblem(text, isLink);
+    if (problem === undefined)
+      values.push(
+        `/${text
+          .split('/')
+          .filter((part) => part !== '')
+          .join('/')}`,
+      );
+    else notes.push(`ignoring the image's volume ${shown(text)}: ${problem}`);
+  }
+  return declared(values, notes);
+}
+
+/** `WorkingDir`, or `/`. @throws SdmeError `input.invalid` for a relative path or one with `..` */
+export function workingDirectory(text: string): string {
+  if (text === '') return '/';
+  if (!text.startsWith('/') || text.split('/').includes('..') || /\p{Cc}/u.test(text)) {
+    throw new SdmeError(
+      'input.invalid',
+      `the image's working directory ${shown(text)} is not an absolute path without '..'`,
+    );
+  }
+  return text;
+}

@@ -1,0 +1,147 @@
+import { join } from 'node:path';
+import { devfdShim, isolateBinary } from '../../isolate/index.ts';
+import type { Context } from '../base/context.ts';
+import { SdmeError } from '../base/errors.ts';
+import { environmentFile, type KeptConfig } from '../rootfs/image-meta.ts';
+import { readOsRelease } from '../rootfs/inspect.ts';
+import {
+  ensureDirIn,
+  existsIn,
+  kindIn,
+  kindInNoFollow,
+  readFileIn,
+  symlinkIn,
+  writeFileIn,
+} from '../system/fs/beneath.ts';
+import { commandWords } from './command.ts';
+import { declaredPorts, declaredVolumes, workingDirectory } from './declared.ts';
+import { quoteForShell } from './quote.ts';
+import { parseStopSignal } from './stop-signal.ts';
+import { isolatePath, shimPath, workloadUnitName, workloadUnitText, wrapperPath } from './unit.ts';
+import { resolveUser } from './user.ts';
+
+/** An application whose files lie at `/oci/apps/<name>/root` of a rootfs. */
+export interface PlacedImage {
+  /** An object name. */
+  readonly name: string;
+  /** The image, for people. */
+  readonly reference: string;
+  readonly config: KeptConfig;
+}
+
+/** Large enough for any real passwd(5); a larger one is refused rather than read. */
+const maxAccountBytes = 4 * 1024 * 1024;
+const shell = 'bin/sh';
+
+/** The machine's architecture as `isolate/` names it. @throws SdmeError `system.unsupported` */
+function architecture(): 'x86-64' | 'aarch64' {
+  if (process.arch === 'x64') return 'x86-64';
+  if (process.arch === 'arm64') return 'aarch64';
+  throw new SdmeError(
+    'system.unsupported',
+    `OCI applications cannot run on ${process.arch}; use x86-64 or aarch64`,
+  );
+}
+
+function accountText(root: string, path: string): string {
+  return readFileIn(root, path, maxAccountBytes)?.toString('utf8') ?? '';
+}
+
+/** The programs and directories that every application's root has (contract 3.5). Never leaves `root`. */
+function furnish(root: string): void {
+  for (const [path, mode] of [
+    ['tmp', 0o1777],
+    ['run', 0o755],
+    ['var/run', 0o755],
+    ['var/tmp', 0o1777],
+    ['dev', 0o755],
+    ['proc', 0o555],
+    ['sys', 0o555],
+    ['usr/sbin', 0o755],
+    ['usr/lib', 0o755],
+  ] as const) {
+    ensureDirIn(root, path, { mode });
+  }
+  writeFileIn(root, isolatePath, Buffer.from(isolateBinary(architecture())), { mode: 0o111 });
+  writeFileIn(root, shimPath, Buffer.from(devfdShim(architecture())), { mode: 0o555 });
+}
+
+/**
+ * The command as the unit gives it: one with a line break goes by way of a script, where the application has a
+ * shell; without one the unit holds the line break as an escape.
+ */
+function unitCommand(root: string, words: readonly string[]): readonly string[] {
+  if (!words.some((word) => word.includes('\n')) || !existsIn(root, shell)) return words;
+  writeFileIn(root, wrapperPath, `#!/bin/sh\nexec ${words.map(quoteForShell).join(' ')}\n`, { mode: 0o755 });
+  return [`/${shell}`, wrapperPath];
+}
+
+/** The unit and its activation, in the base's tree. NixOS owns /etc/systemd/system. */
+function writeUnit(tree: string, name: string, text: string): void {
+  const isNixos = readOsRelease(tree).get('ID') === 'nixos';
+  const directory = isNixos ? 'etc/systemd/system.control' : 'etc/systemd/system';
+  const unit = workloadUnitName(name);
+  ensureDirIn(tree, `${directory}/multi-user.target.wants`);
+  writeFileIn(tree, `${directory}/${unit}`, text);
+  symlinkIn(tree, `${directory}/multi-user.target.wants/${unit}`, `../${unit}`);
+}
+
+/** `env`, `ports` and `volumes` beside the application's root; each only when there is something in it. */
+function writeDescriptions(
+  tree: string,
+  name: string,
+  config: KeptConfig,
+  warn: (note: string) => void,
+): void {
+  const root = join(tree, 'oci/apps', name, 'root');
+  const environment = environmentFile(config.env);
+  const ports = declaredPorts(config.exposedPorts);
+  const volumes = declaredVolumes(config.volumes, (path) => kindInNoFollow(root, path) === 'symlink');
+  for (const note of [...ports.notes, ...volumes.notes]) warn(note);
+  const lines = (values: readonly string[]): string => values.map((value) => `${value}\n`).join('');
+  for (const { file, text, mode } of [
+    { file: 'env', text: environment.text, mode: 0o600 },
+    { file: 'ports', text: lines(ports.values), mode: 0o644 },
+    { file: 'volumes', text: lines(volumes.values), mode: 0o644 },
+  ]) {
+    if (text !== '') writeFileIn(tree, `oci/apps/${name}/${file}`, text, { mode });
+  }
+}
+
+/**
+ * Makes a service of an application that was unpacked at `/oci/apps/<name>/root` of `tree` (contract 3.5): unit,
+ * environment, ports, volumes, the isolating program. `oci/apps/<name>/root` must be real directories of the tree.
+ * Everything else is reached without leaving the application's root or the tree, wherever links in them point.
+ *
+ * @throws SdmeError `input.invalid` for a configuration that cannot run, `syscall`, `io`, `disk.full`
+ */
+export function placeApplication(ctx: Pick<Context, 'log'>, tree: string, image: PlacedImage): void {
+  const { name, config } = image;
+  const root = join(tree, 'oci/apps', name, 'root');
+  const words = commandWords(config, (path) => kindIn(root, path) === 'file');
+  const user = resolveUser(config.user, {
+    passwd: () => accountText(root, 'etc/passwd'),
+    group: () => accountText(root, 'etc/group'),
+  });
+  const directory = workingDirectory(config.workingDir);
+  const stopSignal = parseStopSignal(config.stopSignal);
+  if (config.stopSignal !== '' && stopSignal === undefined) {
+    ctx.log.warn(`ignoring the image's stop signal ${JSON.stringify(config.stopSignal.slice(0, 100))}`);
+  }
+  furnish(root);
+  ensureDirIn(root, directory);
+  writeDescriptions(tree, name, config, (note) => ctx.log.warn(note));
+  const command = unitCommand(root, words);
+  writeUnit(
+    tree,
+    name,
+    workloadUnitText({
+      name,
+      reference: image.reference,
+      user,
+      workingDirectory: directory,
+      command,
+      stopSignal,
+    }),
+  );
+}

@@ -1,0 +1,114 @@
+import { workloadCapabilities } from '../security/index.ts';
+import { plainValue, quoteWord } from './quote.ts';
+import type { StopSignal } from './stop-signal.ts';
+import type { WorkloadUser } from './user.ts';
+
+/** Where things lie in an application's root. */
+export const isolatePath = '/usr/sbin/sdme-isolate';
+export const shimPath = '/usr/lib/sdme-devfd-shim.so';
+export const wrapperPath = '/.sdme-exec.sh';
+
+/** The directives that every application's unit has (security model, Part 2). */
+const hardening = [
+  'ProtectKernelModules=yes',
+  'ProtectKernelLogs=yes',
+  'ProtectControlGroups=yes',
+  'ProtectClock=yes',
+  'RestrictSUIDSGID=yes',
+  'LockPersonality=yes',
+  'ProtectProc=invisible',
+  'ProcSubset=pid',
+] as const;
+
+/**
+ * What systemd takes for an orderly end when it comes as a signal: HUP, INT, PIPE, TERM (systemd.service(5),
+ * `SuccessExitStatus=`). `isolate` ends with 128 + signal, so the same ends are named by code.
+ */
+const cleanExitCodes = [129, 130, 141, 143];
+
+/** One workload as its unit runs it. */
+export interface WorkloadUnit {
+  /** An object name. */
+  readonly name: string;
+  /** The image, for people. */
+  readonly reference: string;
+  readonly user: WorkloadUser;
+  readonly workingDirectory: string;
+  readonly command: readonly string[];
+  readonly stopSignal?: StopSignal | undefined;
+  /** Units that must be up first. */
+  readonly requires?: readonly string[];
+  /** Runs to its end before others begin. */
+  readonly oneshot?: boolean;
+  /** `Restart=`; default: systemd's. Has no effect on a oneshot. */
+  readonly restart?: 'always' | 'on-failure' | 'no' | undefined;
+  /** Seconds from the stop signal to SIGKILL; default: systemd's. */
+  readonly stopSeconds?: number | undefined;
+  /** Lines such as `MemoryMax=64M`. */
+  readonly resources?: readonly string[];
+  readonly capabilities?: readonly string[];
+  readonly allowPrivilegeEscalation?: boolean;
+  readonly readOnly?: boolean;
+  readonly systemCallFilters?: readonly string[];
+  readonly apparmorProfile?: string | undefined;
+}
+
+/** The unit's name: `sdme-oci-<app>.service`. */
+export function workloadUnitName(application: string): string {
+  return `sdme-oci-${application}.service`;
+}
+
+/** The `ExecStart=` of a workload. */
+export function execStart({
+  user,
+  workingDirectory,
+  command,
+}: Pick<WorkloadUnit, 'user' | 'workingDirectory' | 'command'>): string {
+  const words = [String(user.uid), String(user.gid), workingDirectory, ...command];
+  return `ExecStart=${[isolatePath, ...words].map(quoteWord).join(' ')}`;
+}
+
+/** How it is stopped: once, by way of the supervisor, which passes signals on; what outlives that is killed. */
+function stopLines({ stopSignal, stopSeconds }: WorkloadUnit): string[] {
+  const codes = new Set([...cleanExitCodes, ...(stopSignal === undefined ? [] : [128 + stopSignal.number])]);
+  return [
+    'KillMode=mixed',
+    ...(stopSignal === undefined ? [] : [`KillSignal=${stopSignal.name}`]),
+    `SuccessExitStatus=${[...codes].sort((a, b) => a - b).join(' ')}`,
+    ...(stopSeconds === undefined ? [] : [`TimeoutStopSec=${stopSeconds}s`]),
+  ];
+}
+
+/** The text of an application's unit (contract 3.5). No text of a stranger can add a line or a word to it. */
+export function workloadUnitText(unit: WorkloadUnit): string {
+  const { name, requires = [], oneshot = false } = unit;
+  const root = `/oci/apps/${name}`;
+  return [
+    `# ${plainValue(unit.reference)}`,
+    '[Unit]',
+    `Description=OCI app: ${name} (${plainValue(unit.reference)})`,
+    `After=${['network.target', ...requires].join(' ')}`,
+    ...(requires.length === 0 ? [] : [`Requires=${requires.join(' ')}`]),
+    '',
+    '[Service]',
+    ...(oneshot ? ['Type=oneshot', 'RemainAfterExit=yes'] : ['Type=exec']),
+    `RootDirectory=${root}/root`,
+    'MountAPIVFS=yes',
+    `Environment=LD_PRELOAD=${shimPath}`,
+    `EnvironmentFile=-${root}/env`,
+    execStart(unit),
+    ...stopLines(unit),
+    ...(oneshot || unit.restart === undefined ? [] : [`Restart=${unit.restart}`]),
+    ...(unit.resources ?? []),
+    `CapabilityBoundingSet=${(unit.capabilities ?? workloadCapabilities).join(' ')}`,
+    `NoNewPrivileges=${unit.allowPrivilegeEscalation === true ? 'no' : 'yes'}`,
+    ...hardening,
+    ...(unit.readOnly === true ? ['ReadOnlyPaths=/', 'ReadWritePaths=/proc'] : []),
+    ...(unit.systemCallFilters ?? []).map((filter) => `SystemCallFilter=${filter}`),
+    ...(unit.apparmorProfile === undefined ? [] : [`AppArmorProfile=${unit.apparmorProfile}`]),
+    '',
+    '[Install]',
+    'WantedBy=multi-user.target',
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { workloadUnitText } from '../../../src/workload/unit.ts';
+
+const plain = {
+  name: 'web',
+  reference: 'docker.io/library/web:1',
+  user: { uid: 0, gid: 0 },
+  workingDirectory: '/',
+  command: ['/usr/sbin/web', '-g', 'daemon off;'],
+};
+
+test('the unit is the one of the contract', () => {
+  assert.equal(
+    workloadUnitText({ ...plain, stopSignal: { name: 'SIGQUIT', number: 3 } }),
+    `# docker.io/library/web:1
+[Unit]
+Description=OCI app: web (docker.io/library/web:1)
+After=network.target
+
+[Service]
+Type=exec
+RootDirectory=/oci/apps/web/root
+MountAPIVFS=yes
+Environment=LD_PRELOAD=/usr/lib/sdme-devfd-shim.so
+EnvironmentFile=-/oci/apps/web/env
+ExecStart=/usr/sbin/sdme-isolate 0 0 / /usr/sbin/web -g 'daemon off;'
+KillMode=mixed
+KillSignal=SIGQUIT
+SuccessExitStatus=129 130 131 141 143
+CapabilityBoundingSet=CAP_AUDIT_WRITE CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_FSETID CAP_KILL CAP_MKNOD CAP_NET_BIND_SERVICE CAP_NET_RAW CAP_SETFCAP CAP_SETGID CAP_SETPCAP CAP_SETUID CAP_SYS_ADMIN CAP_SYS_CHROOT
+NoNewPrivileges=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+ProtectProc=invisible
+ProcSubset=pid
+
+[Install]
+WantedBy=multi-user.target
+`,
+  );
+});
+
+test('an init container runs once, before those that require it', () => {
+  const text = workloadUnitText({
+    ...plain,
+    oneshot: true,
+    restart: 'always',
+    requires: ['sdme-oci-first.service'],
+    readOnly: true,
+    systemCallFilters: ['~@debug', '~@obsolete'],
+    allowPrivilegeEscalation: true,
+    stopSeconds: 5,
+  });
+  assert.match(text, /^After=network.target sdme-oci-first.service\nRequires=sdme-oci-first.service$/m);
+  assert.match(text, /^Type=oneshot\nRemainAfterExit=yes$/m);
+  assert.doesNotMatch(text, /Restart=/);
+  assert.match(
+    text,
+    /^ReadOnlyPaths=\/\nReadWritePaths=\/proc\nSystemCallFilter=~@debug\nSystemCallFilter=~@obsolete$/m,
+  );
+  assert.match(text, /^NoNewPrivileges=no$/m);
+  assert.match(text, /^TimeoutStopSec=5s$/m);
+});
+
+test('no text of a stranger adds a line to the unit or ends one in a backslash', () => {
+  const lines = workloadUnitText(plain).split('\n').length;
+  const text = fc.string({ unit: 'binary' }).filter((value) => !value.includes('\0'));
+  fc.assert(
+    fc.property(text, text, fc.array(text, { minLength: 1 }), (reference, directory, command) => {
+      const unit = workloadUnitText({ ...plain, reference, workingDirectory: `/${directory}`, command });
+      assert.equal(unit.split(/[\r\n]/).length, lines);
+      assert.doesNotMatch(unit, /\\$/m);
+    }),
+  );
+});
