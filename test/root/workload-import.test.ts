@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { handleFsImport } from '../../jobs/fs-import.ts';
+import { handleFsRm } from '../../jobs/fs-rm.ts';
+import type { FsImportInput } from '../../src/contracts/fs-import.ts';
+import { loggedContext } from '../helpers/container-host.ts';
+import { importInput, openTestStore, rootMissing, type TestStore } from '../helpers/import-store.ts';
+import { layoutFiles, type TestImageOptions, testImage, writeFiles } from '../helpers/oci-image.ts';
+import { layoutOfTar } from '../helpers/tar-layer.ts';
+
+const skip = rootMissing() ?? false;
+
+/** A store with a base rootfs `base`, and what imports an image of these options onto it. */
+async function openOnBase(): Promise<
+  TestStore & {
+    importApp: (name: string, image: TestImageOptions, over?: Partial<FsImportInput>) => Promise<string[]>;
+  }
+> {
+  const store = await openTestStore();
+  const deps = { ...store, host: 'test' };
+  const base = join(store.dir, 'base');
+  await mkdir(join(base, 'usr/lib'), { recursive: true });
+  await mkdir(join(base, 'etc'));
+  await writeFile(join(base, 'usr/lib/os-release'), 'ID=debian\nPRETTY_NAME="Base"\n');
+  await writeFile(join(base, 'etc/passwd'), 'onlyinbase:x:7:7::/:\n');
+  await handleFsImport(loggedContext().ctx, importInput(base, { name: 'base' }), deps);
+  return Object.assign(store, {
+    importApp: async (name: string, options: TestImageOptions, over: Partial<FsImportInput> = {}) => {
+      const layout = join(store.dir, name);
+      await writeFiles(layout, layoutFiles([await testImage(options)]));
+      const { ctx, lines } = loggedContext(undefined, `import-${name}`);
+      await handleFsImport(ctx, importInput(layout, { name, baseFs: 'base', force: false, ...over }), deps);
+      return lines;
+    },
+  });
+}
+
+/** Every path of a tree with its kind, mode, owner and content: equal before and after when nothing changed. */
+function fingerprint(tree: string): string {
+  return execFileSync(
+    'sh',
+    ['-c', 'find . -printf "%p %M %U %G %s %T@ %l\\n" | sort; find . -type f | sort | xargs cat'],
+    {
+      cwd: tree,
+      encoding: 'utf8',
+    },
+  );
+}
+
+const nginx: TestImageOptions = {
+  layers: [{ 'usr/sbin/nginx': 'program', 'etc/passwd': 'root:x:0:0::/:\nwww:x:33:34::/:\n' }],
+  config: {
+    Entrypoint: ['nginx', '-g', 'daemon off;'],
+    Cmd: null,
+    Env: ['PATH=/usr/sbin', 'TEXT=a\n"b" $c %d'],
+    User: 'www',
+    WorkingDir: '/srv/made',
+    ExposedPorts: { '80/tcp': {}, '70000': {} },
+    Volumes: { '/data': {}, '/proc/x': {} },
+    StopSignal: 'SIGQUIT',
+  },
+};
+
+test('an application becomes a service in a tree of the base, whose files it shares', { skip }, async () => {
+  await using store = await openOnBase();
+  const base = store.layout.rootfsDir('base');
+  const before = fingerprint(base);
+  const lines = await store.importApp('web', nginx);
+  const tree = store.layout.rootfsDir('web');
+  const app = join(tree, 'oci/apps/web');
+  const text = (path: string): Promise<string> => readFile(join(tree, path), 'utf8');
+  assert.equal(fingerprint(base), before);
+  assert.equal((await stat(join(tree, 'etc/passwd'))).ino, (await stat(join(base, 'etc/passwd'))).ino);
+  assert.match(await text('usr/lib/os-release'), /PRETTY_NAME="Base"/);
+  assert.match(
+    await text('etc/systemd/system/sdme-oci-web.service'),
+    /^ExecStart=\/usr\/sbin\/sdme-isolate 33 34 \/srv\/made \/usr\/sbin\/nginx -g 'daemon off;'\n.*\nKillSignal=SIGQUIT$/m,
+  );
+  assert.equal(
+    await readlink(join(tree, 'etc/systemd/system/multi-user.target.wants/sdme-oci-web.service')),
+    '../sdme-oci-web.service',
+  );
+  assert.equal(await text('oci/apps/web/env'), 'PATH="/usr/sbin"\nTEXT="a\n\\"b\\" \\$c %d"\n');
+  assert.equal(await text('oci/apps/web/ports'), '80/tcp\n');
+  assert.equal(await text('oci/apps/web/volumes'), '/data\n');
+  const modes = async (path: string): Promise<string> =>
+    ((await stat(join(app, path))).mode & 0o7777).toString(8);
+  assert.equal(await modes('env'), '600');
+  assert.equal(await modes('ports'), '644');
+  assert.equal(await modes('root/usr/sbin/sdme-isolate'), '111');
+  assert.equal(await modes('root/usr/lib/sdme-devfd-shim.so'), '555');
+  assert.equal(await modes('root/tmp'), '1777');
+  assert.equal(await modes('root/var/run'), '755');
+  assert.equal(await modes('root/srv/made'), '755');
+  assert.ok(lines.includes('OCI image: application'));
+  assert.ok(lines.some((line) => line.includes('"70000"')));
+  assert.ok(lines.some((line) => line.includes('"/proc/x"')));
+  await handleFsRm(loggedContext().ctx, { name: 'web' }, { ...store, host: 'test' });
+  assert.equal(fingerprint(base), before);
+});
+
+test('an import that is refused leaves nothing, and the base as it was', { skip }, async () => {
+  await using store = await openOnBase();
+  const before = fingerprint(store.layout.rootfsDir('base'));
+  const config = (over: object): TestImageOptions => ({ ...nginx, config: { ...nginx.config, ...over } });
+  for (const [over, message] of [
+    [{ User: 'onlyinbase' }, "OCI User 'onlyinbase' not found"],
+    [{ Entrypoint: null, Cmd: null }, 'OCI image has no Entrypoint or Cmd'],
+    [{ WorkingDir: '../..' }, /working directory/],
+  ] as const) {
+    await assert.rejects(store.importApp('bad', config(over)), { message });
+  }
+  await assert.rejects(store.importApp('bad', nginx, { baseFs: 'none' }), {
+    message: 'base rootfs not found: none',
+  });
+  await assert.rejects(
+    store.importApp('bad', nginx, { baseFs: undefined }),
+    /appears to be an application container.*--base-fs/,
+  );
+  assert.deepEqual(
+    (await readdir(store.layout.fsDir)).filter((name) => name.includes('bad')),
+    [],
+  );
+  assert.equal(fingerprint(store.layout.rootfsDir('base')), before);
+});
+
+test('a command of several lines goes by way of a script where there is a shell', { skip }, async () => {
+  await using store = await openOnBase();
+  const config = { Entrypoint: ['/bin/sh', '-c', "echo 'a\nb'"], Cmd: [] };
+  await store.importApp('lines', { layers: [{ 'bin/sh': 'x' }], config });
+  await store.importApp('none', {
+    layers: [{ 'bin/other': 'x' }],
+    config: { ...config, Entrypoint: ['/x', 'a\nb'] },
+  });
+  const unit = (name: string): Promise<string> =>
+    readFile(join(store.layout.rootfsDir(name), `etc/systemd/system/sdme-oci-${name}.service`), 'utf8');
+  assert.match(await unit('lines'), /^ExecStart=.* \/bin\/sh \/\.sdme-exec\.sh$/m);
+  const script = join(store.layout.rootfsDir('lines'), 'oci/apps/lines/root/.sdme-exec.sh');
+  assert.equal(await readFile(script, 'utf8'), "#!/bin/sh\nexec '/bin/sh' '-c' 'echo '\\''a\nb'\\'''\n");
+  assert.match(await unit('none'), /^ExecStart=.* \/x 'a\\x0ab'$/m);
+});
+
+test('nothing is written through links that lead out of the application or its base', { skip }, async () => {
+  await using store = await openOnBase();
+  const outside = join(store.dir, 'outside');
+  for (const name of ['usr', 'unit']) await mkdir(join(outside, name), { recursive: true });
+  await writeFile(join(outside, 'passwd'), 'spy:x:0:0::/:\n');
+  const source = join(store.dir, 'evil-root');
+  await mkdir(join(source, 'etc'), { recursive: true });
+  for (const [path, target] of [
+    ['usr', join(outside, 'usr')],
+    ['wd', outside],
+    ['etc/passwd', join(outside, 'passwd')],
+    ['var', '../../../../../../../..'],
+  ] as const) {
+    await symlink(target, join(source, path));
+  }
+  execFileSync('tar', ['-C', source, '-cf', join(store.dir, 'evil.tar'), '.']);
+  const before = fingerprint(outside);
+  const layer = await readFile(join(store.dir, 'evil.tar'));
+  for (const [name, config] of [
+    ['links', { Cmd: ['/x', 'y'], WorkingDir: '/wd/new' }],
+    ['spying', { Cmd: ['/x', 'y'], User: 'spy' }],
+  ] as const) {
+    const layout = join(store.dir, `${name}-layout`);
+    await writeFiles(layout, layoutOfTar(layer, config));
+    const input = importInput(layout, { name, baseFs: 'base', force: false });
+    await assert.rejects(
+      handleFsImport(loggedContext(undefined, name).ctx, input, { ...store, host: 'test' }),
+    );
+  }
+  assert.equal(fingerprint(outside), before);
+});
