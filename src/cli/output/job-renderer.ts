@@ -9,6 +9,8 @@ import { openScreen } from './screen.ts';
 export interface JobRenderer extends Disposable {
   record(record: JobRecord): void;
   log(line: LogLine): void;
+  /** A line of our own: above the bars where there are any. */
+  note(line: string): void;
 }
 
 /** True for a line that a program in a tree wrote, such as a package manager; shown only with `-v`. */
@@ -35,7 +37,7 @@ function stateLine({ state, waitingFor }: JobRecord): string | undefined {
 /** Live bars on a terminal. A job that is over within a moment draws nothing. */
 function terminalRenderer(output: Output): JobRenderer {
   let screen: ReturnType<typeof openScreen> | undefined;
-  const say = (line: string): void => (screen === undefined ? output.note(line) : screen.above(line));
+  const note = (line: string): void => (screen === undefined ? output.note(line) : screen.above(line));
   return {
     record: (record) => {
       const worthDrawing = record.progress.items.length > 0 || record.state === 'waiting';
@@ -43,7 +45,8 @@ function terminalRenderer(output: Output): JobRenderer {
       screen ??= openScreen(output);
       screen.draw(jobLines(record, output.size()));
     },
-    log: (line) => say(printable(line.message)),
+    log: (line) => note(printable(line.message)),
+    note,
     [Symbol.dispose]: () => screen?.[Symbol.dispose](),
   };
 }
@@ -58,6 +61,7 @@ function lineRenderer(output: Output): JobRenderer {
       said = next.said;
     },
     log: (line) => output.note(printable(line.message)),
+    note: output.note,
     [Symbol.dispose]: () => {},
   };
 }

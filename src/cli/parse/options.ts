@@ -37,3 +37,6 @@ export function defined<T extends object>(object: T): { [K in keyof T]?: Exclude
 export const listingOptions = { json: z.boolean().optional(), jsonPretty: z.boolean().optional() };
 /** The option every changing verb has. */
 export const detachOption = { detach: z.boolean().default(false) };
+
+/** `--oci [APP]`: true without a name; absent when not given. */
+export const applicationOption = z.union([z.literal(true), z.string().min(1)]).optional();

@@ -15,7 +15,18 @@ function flagIn(word: string, flags: readonly Option[]): { option: Option; value
   const equals = word.indexOf('=');
   if (equals < 0) return undefined;
   const option = flags.find(({ long }) => word.slice(0, equals) === long);
-  return option?.required === true ? { option, value: word.slice(equals + 1) } : undefined;
+  return option?.required === true || option?.optional === true
+    ? { option, value: word.slice(equals + 1) }
+    : undefined;
+}
+
+/**
+ * The value of a flag that may stand alone. A word behind it is its value only when `--` follows, so that
+ * `exec web --oci ls` runs `ls`, and `exec web --oci app -- ls` names the application (contract 1.6).
+ */
+function optionalValue(value: string | undefined, rest: string[]): string | true {
+  if (value !== undefined) return value;
+  return rest[1] === '--' && rest[0] !== '--' ? (rest.shift() ?? true) : true;
 }
 
 /**
@@ -31,6 +42,10 @@ export function takeOwnFlags(words: readonly string[], specs: readonly OptionSpe
   for (let found = flagIn(rest[0] ?? '', flags); found !== undefined; found = flagIn(rest[0] ?? '', flags)) {
     rest.shift();
     const { option } = found;
+    if (option.optional) {
+      options[option.attributeName()] = optionalValue(found.value, rest);
+      continue;
+    }
     if (!option.required) {
       options[option.attributeName()] = true;
       continue;

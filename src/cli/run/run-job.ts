@@ -23,9 +23,9 @@ export async function followJob(session: Session, id: string, kept = false): Pro
   );
   let cancelling: Promise<unknown> | undefined;
   const cancel = (): void => {
-    output.note(`cancelling job ${id}`);
+    renderer.note(`cancelling job ${id}`);
     cancelling = client.cancel(id).catch((error: unknown) => {
-      output.note(`could not cancel job ${id}: ${errorText(error)}`);
+      renderer.note(`could not cancel job ${id}: ${errorText(error)}`);
     });
   };
   if (kept) {

@@ -1,8 +1,14 @@
 import { z } from 'zod';
 import { SdmeError } from '../../base/errors.ts';
 import { contracts } from '../../contracts/index.ts';
-import { chooseJoinUser, isRunning, joinContainer, matchContainer } from '../../nspawn/read-side.ts';
-import { defined, parseInput, parseOptions } from '../parse/options.ts';
+import {
+  chooseJoinUser,
+  execInApplication,
+  isRunning,
+  joinContainer,
+  matchContainer,
+} from '../../nspawn/read-side.ts';
+import { applicationOption, defined, parseInput, parseOptions } from '../parse/options.ts';
 import { askYesNo } from '../run/confirm.ts';
 import { runJob } from '../run/run-job.ts';
 import type { Session } from '../session.ts';
@@ -10,6 +16,7 @@ import type { VerbRun } from '../verb.ts';
 
 const schema = z.strictObject({
   user: z.string().min(1).optional(),
+  oci: applicationOption,
   start: z.boolean().default(false),
   timeout: z.coerce.number({ error: '--timeout takes seconds' }).positive().optional(),
 });
@@ -21,7 +28,7 @@ async function wantsStart(session: Session, name: string): Promise<boolean> {
 
 /** `join`: a shell or command on a terminal of a container (contract 1.6). */
 export const run: VerbRun = async ({ operands, command, options, session }) => {
-  const { user, start, timeout } = parseOptions(schema, options);
+  const { user, oci, start, timeout } = parseOptions(schema, options);
   const [wanted = ''] = operands;
   const [layout, settings] = [await session.layout(), await session.settings()];
   const container = await matchContainer(layout, wanted);
@@ -40,6 +47,11 @@ export const run: VerbRun = async ({ operands, command, options, session }) => {
     await runJob(session, 'container.start', input);
   }
   const { environment, output } = session;
+  if (oci !== undefined) {
+    output.note(`joining '${container}'`);
+    const how = { container, application: oci, command };
+    return session.interrupt.leaveTo(() => execInApplication(layout, how));
+  }
   const as = await chooseJoinUser(layout, settings, { container, user, environment });
   output.note(`joining '${container}'${as === undefined || as === user ? '' : ` as ${as}`}`);
   const onTerminal = output.resultIsTerminal;

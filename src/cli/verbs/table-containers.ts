@@ -7,6 +7,10 @@ const timeout: OptionSpec = {
   flags: '-t, --timeout <seconds>',
   description: 'how long to wait until it is up',
 };
+const oci: OptionSpec = {
+  flags: '--oci [app]',
+  description: 'in the OCI application; name it before -- when there are several',
+};
 const user: OptionSpec = { flags: '--user <user>', description: 'user inside the container' };
 const stopHow: readonly OptionSpec[] = [
   { flags: '--term', description: 'end the machine without a shutdown of its services' },
@@ -91,11 +95,13 @@ export const containerVerbs: readonly VerbSpec[] = [
     summary: 'run a command in a running container',
     operands: '<name> [command...]',
     completes: 'container',
-    options: [user],
+    options: [user, oci],
     command: 'after-name',
     examples: [
       'sdme exec web systemctl --failed',
       'sdme exec web --user nobody -- id',
+      'sdme exec web --oci -- ls /',
+      'sdme exec web --oci nginx -- nginx -t',
       'sdme exec web -- sh -c "cat > /tmp/file"',
     ],
     load: () => import('./exec.ts'),
@@ -105,7 +111,7 @@ export const containerVerbs: readonly VerbSpec[] = [
     summary: 'open a shell in a container',
     operands: '<name> [command...]',
     completes: 'container',
-    options: [{ flags: '--start', description: 'start it if it does not run' }, timeout, user],
+    options: [{ flags: '--start', description: 'start it if it does not run' }, timeout, user, oci],
     command: 'after-name',
     examples: ['sdme join web', 'sdme join web --start', 'sdme join web -- top'],
     load: () => import('./join.ts'),
@@ -115,8 +121,9 @@ export const containerVerbs: readonly VerbSpec[] = [
     summary: 'show the journal of a container; further arguments are journalctl’s',
     operands: '<name> [arguments...]',
     completes: 'container',
+    options: [oci],
     command: 'after-name',
-    examples: ['sdme logs web', 'sdme logs web -n 20 --no-pager'],
+    examples: ['sdme logs web', 'sdme logs web -n 20 --no-pager', 'sdme logs web --oci -- -f'],
     load: () => import('./logs.ts'),
   },
   {
