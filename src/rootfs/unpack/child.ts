@@ -5,6 +5,8 @@
 import { closeSync, writeSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { SdmeError, toErrorRecord, toSdmeError } from '../../base/errors.ts';
+import type { Decoder } from '../../system/decode/decoder.ts';
+import { igzipDecoders } from '../../system/decode/igzip.ts';
 import { receivePacket } from '../../system/descriptor-passing.ts';
 import { dieWithParent } from '../../system/process-ties.ts';
 import { confine } from './confine.ts';
@@ -41,10 +43,10 @@ function inLayer(label: string, thrown: unknown): SdmeError {
   });
 }
 
-async function unpack(start: ChildStart): Promise<void> {
+async function unpack(start: ChildStart, gzip: (() => Decoder) | undefined): Promise<void> {
   const tally = new Tally(start.limits);
   const writer = new TreeWriter(start.limits, start.policy, tally);
-  const reader = new LayerReader(tally, writer);
+  const reader = new LayerReader(tally, writer, gzip);
   for (let packet = receivePacket(layersSocket); packet; packet = receivePacket(layersSocket)) {
     // Written by our parent with the type LayerOrder; it checked the digests' form.
     const order: LayerOrder = JSON.parse(packet.text);
@@ -65,9 +67,11 @@ try {
   const start: ChildStart = JSON.parse(process.argv[2] ?? '');
   dieWithParent(start.parent);
   flushCompileCache();
+  // A library must be loaded while the root is still the machine's own.
+  const gzip = igzipDecoders();
   await confine(start.target);
   say({ type: 'ready' });
-  await unpack(start);
+  await unpack(start, gzip);
 } catch (error) {
   say({ type: 'failed', error: toErrorRecord(error) });
 }

@@ -86,13 +86,16 @@ class LayerFile {
 export class LayerReader {
   readonly #tally: Tally;
   readonly #writer: TreeWriter;
+  readonly #gzip: (() => Decoder) | undefined;
   readonly #input = Buffer.alloc(inputSize);
   #filling = Buffer.alloc(outputSize);
   #filled = Buffer.alloc(outputSize);
 
-  constructor(tally: Tally, writer: TreeWriter) {
+  /** `gzip` makes decoders of gzip; default: zlib's. */
+  constructor(tally: Tally, writer: TreeWriter, gzip?: () => Decoder) {
     this.#tally = tally;
     this.#writer = writer;
+    this.#gzip = gzip;
   }
 
   /**
@@ -116,7 +119,7 @@ export class LayerReader {
 
   async #apply(file: LayerFile, order: LayerOrder, onBytes: (bytes: number) => void): Promise<void> {
     while (file.input.end < 4 && file.fill());
-    using decoder = decoderFor(detectCoding(file.input.buffer.subarray(0, file.input.end)));
+    using decoder = decoderFor(detectCoding(file.input.buffer.subarray(0, file.input.end)), this.#gzip);
     const diffId = expecting(order.diffId);
     const parser = new TarParser(this.#writer);
     let pending = this.#decode(file, decoder);

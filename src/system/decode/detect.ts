@@ -17,13 +17,13 @@ export function detectCoding(head: Buffer): Coding {
   return 'plain';
 }
 
-/** The decoder of a coding. @throws SdmeError `unpack.format` for those no layer may have */
-export function decoderFor(coding: Coding): Decoder {
+/** The decoder of a coding; `gzip` makes those of gzip. @throws SdmeError `unpack.format` for those no layer may have */
+export function decoderFor(coding: Coding, gzip: () => Decoder = gzipDecoder): Decoder {
   switch (coding) {
     case 'plain':
       return plainDecoder();
     case 'gzip':
-      return gzipDecoder();
+      return gzip();
     case 'zstd':
       return zstdDecoder();
     case 'xz':

@@ -73,7 +73,8 @@ export function gzipDecoder(): Decoder {
   };
 }
 
-function skipZeros(input: Input): void {
+/** Passes over the zeros that may pad the end. @throws SdmeError `unpack.format` at anything else */
+export function skipZeros(input: Input): void {
   for (; input.start < input.end; input.start += 1) {
     if (input.buffer[input.start] !== 0) throw damaged('there is garbage after the gzip data');
   }
