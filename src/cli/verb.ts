@@ -9,6 +9,8 @@ export interface OptionSpec {
   readonly description: string;
   /** May be given several times; the values are collected. */
   readonly repeat?: boolean;
+  /** Behind the first operand, a word that stands between it and `--` is its value: `exec web --oci app -- ls`. */
+  readonly mayName?: boolean;
   readonly choices?: readonly string[];
   readonly completes?: Completes;
 }

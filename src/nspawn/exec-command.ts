@@ -54,3 +54,19 @@ export function joinUser({
   const known = sudoUser !== undefined && /^[a-z_][a-z0-9_.-]*\$?$/i.test(sudoUser);
   return isHostRoot && joinAsSudoUser && known ? sudoUser : undefined;
 }
+
+/** Runs a command among an application's processes: in its namespaces and root (contract 1.6). `pid`: its init. */
+export function applicationCommand(pid: number, command: readonly string[]): Command {
+  const namespaces = ['--pid', '--ipc', '--mount', '--net', '--root', '--wd=/'];
+  return { program: 'nsenter', args: ['--target', String(pid), ...namespaces, '--', ...command] };
+}
+
+/** Shows the journal of an application, from inside its container. */
+export function applicationLogsCommand(
+  container: string,
+  application: string,
+  args: readonly string[],
+): Command {
+  const unit = `sdme-oci-${application}.service`;
+  return execCommand({ container, command: ['/usr/bin/journalctl', '-u', unit, ...args] });
+}

@@ -5,9 +5,12 @@
 export { listContainers, listStatuses } from './list-containers.ts';
 export { type ContainerListing, type ContainerStatus, containerListing } from './listing.ts';
 export {
+  type ApplicationChoice,
+  applicationLogs,
   chooseJoinUser,
   containerLogs,
   execIn,
+  execInApplication,
   isRunning,
   type JoinOptions,
   joinContainer,

@@ -6,7 +6,16 @@ import type { Settings } from '../config/schema.ts';
 import { runInteractive } from '../system/exec/interactive.ts';
 import { connectBus } from '../system/systemd/bus.ts';
 import { getMachine, listMachineNames } from '../system/systemd/machines.ts';
-import { type Command, execCommand, joinCommand, joinUser, logsCommand } from './exec-command.ts';
+import { applicationPid, chooseApplication, installedApplications } from './application-process.ts';
+import {
+  applicationCommand,
+  applicationLogsCommand,
+  type Command,
+  execCommand,
+  joinCommand,
+  joinUser,
+  logsCommand,
+} from './exec-command.ts';
 import { generateName } from './generate-name.ts';
 import { isHostRoot } from './record.ts';
 import { listContainerNames, readRecord } from './state-file.ts';
@@ -119,4 +128,46 @@ export async function containerLogs(
 ): Promise<number> {
   await readRecord(layout, container);
   return runCommand(logsCommand(unitName(container), args));
+}
+
+/** Which application: `true` for the only one there is, or its name. */
+export type ApplicationChoice = true | string;
+
+async function applicationOf(layout: Layout, container: string, choice: ApplicationChoice): Promise<string> {
+  const record = await readRecord(layout, container);
+  const installed = await installedApplications(layout, record);
+  return chooseApplication(record, choice === true ? undefined : choice, () => installed);
+}
+
+/**
+ * Runs a command beside an OCI application, seeing what the application sees. @returns the command's exit code
+ * @throws SdmeError `not-found`, `state.conflict` when container or application do not run, `dbus`
+ */
+export async function execInApplication(
+  layout: Layout,
+  options: {
+    readonly container: string;
+    readonly application: ApplicationChoice;
+    /** Empty: a shell. */
+    readonly command: readonly string[];
+  },
+): Promise<number> {
+  const { container } = options;
+  await requireRunning(layout, container);
+  const words = commandWords(options.command);
+  const application = await applicationOf(layout, container, options.application);
+  const pid = await applicationPid(container, application);
+  return runCommand(applicationCommand(pid, words.length === 0 ? ['/bin/sh'] : words));
+}
+
+/** Shows the journal of an OCI application in a running container. @returns journalctl's exit code */
+export async function applicationLogs(
+  layout: Layout,
+  container: string,
+  choice: ApplicationChoice,
+  args: readonly string[],
+): Promise<number> {
+  await requireRunning(layout, container);
+  const application = await applicationOf(layout, container, choice);
+  return runCommand(applicationLogsCommand(container, application, args));
 }

@@ -23,6 +23,12 @@ export async function debianImage(): Promise<DebianImage> {
   return { root: join(dir, 'root'), tarball: join(dir, 'rootfs.tar'), layout: join(dir, 'oci') };
 }
 
+/** The root of a cached tree, by the name of its recipe (test/host/trees). */
+export async function debianTree(name: string): Promise<string> {
+  const { stdout } = await run(treeBuilder, [name]);
+  return join(stdout.trim(), 'root');
+}
+
 /** Pushes an image of an OCI layout to a registry on loopback with skopeo. `to` is e.g. `library/debian:trixie`. */
 export async function pushLayout(layout: string, tag: string, registry: string, to: string): Promise<void> {
   const copy = ['copy', '--quiet', '--insecure-policy', '--dest-tls-verify=false'];

@@ -9,14 +9,19 @@ export interface OwnFlags {
 }
 
 /** The flag a word is, and its value where the word holds one: `--user=root`. */
-function flagIn(word: string, flags: readonly Option[]): { option: Option; value?: string } | undefined {
+function flagIn(
+  word: string,
+  flags: readonly Option[],
+  named: readonly string[],
+): { option: Option; value?: string } | undefined {
   const whole = flags.find(({ long, short }) => word === long || word === short);
   if (whole !== undefined) return { option: whole };
   const equals = word.indexOf('=');
   if (equals < 0) return undefined;
   const option = flags.find(({ long }) => word.slice(0, equals) === long);
-  return option?.required === true || option?.optional === true
-    ? { option, value: word.slice(equals + 1) }
+  const takesValue = option !== undefined && (option.required || named.includes(option.flags));
+  return takesValue ? { option, value: word.slice(equals + 1) } : undefined;
+}
     : undefined;
 }
 
@@ -37,12 +42,17 @@ function optionalValue(value: string | undefined, rest: string[]): string | true
  */
 export function takeOwnFlags(words: readonly string[], specs: readonly OptionSpec[]): OwnFlags {
   const flags = specs.map((spec) => new Option(spec.flags));
+  const named = specs.filter(({ mayName }) => mayName === true).map((spec) => spec.flags);
   const options: Record<string, unknown> = {};
   const rest = [...words];
-  for (let found = flagIn(rest[0] ?? '', flags); found !== undefined; found = flagIn(rest[0] ?? '', flags)) {
+  for (
+    let found = flagIn(rest[0] ?? '', flags, named);
+    found !== undefined;
+    found = flagIn(rest[0] ?? '', flags, named)
+  ) {
     rest.shift();
     const { option } = found;
-    if (option.optional) {
+    if (named.includes(option.flags)) {
       options[option.attributeName()] = optionalValue(found.value, rest);
       continue;
     }

@@ -8,8 +8,9 @@ const timeout: OptionSpec = {
   description: 'how long to wait until it is up',
 };
 const oci: OptionSpec = {
-  flags: '--oci [app]',
-  description: 'in the OCI application; name it before -- when there are several',
+  flags: '--oci',
+  mayName: true,
+  description: 'in the OCI application; behind the name: --oci APP --',
 };
 const user: OptionSpec = { flags: '--user <user>', description: 'user inside the container' };
 const stopHow: readonly OptionSpec[] = [

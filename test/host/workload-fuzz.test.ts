@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { copyFile, mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
+import fc from 'fast-check';
+import { type PlacedImage, placeApplication } from '../../src/workload/index.ts';
+import { loggedContext, output, outsideTestHost } from '../helpers/container-host.ts';
+import { debianTree } from '../helpers/debian-image.ts';
+import { waitFor } from '../helpers/wait-for.ts';
+
+const run = promisify(execFile);
+const units = 24;
+
+/** Pieces that mean something to systemd, to shells, or to line readers. */
+const pieces = [
+  '%n',
+  '%%',
+  '%',
+  '$HOME',
+  '${X}',
+  '$$',
+  '$',
+  '"',
+  "'",
+  '\\',
+  '\\n',
+  ';',
+  '+',
+  '-',
+  '@',
+  '!',
+  ':',
+  '|',
+  '#',
+  ' ',
+  '\t',
+  '\n',
+  '\r',
+  'a=b',
+  'é',
+  '\u0085',
+  '\u2028',
+  '\x01',
+  '\x7f',
+  '[Service]',
+  'ExecStart=/x',
+  '=',
+  '`id`',
+];
+const text = fc
+  .array(fc.oneof(fc.constantFrom(...pieces), fc.string({ unit: 'grapheme', maxLength: 4 })), {
+    maxLength: 8,
+  })
+  .map((parts) => parts.join('').replaceAll('\0', '').toWellFormed());
+const name = fc.stringMatching(/^X_[A-Za-z0-9_]{0,8}$/);
+const strange = fc.record({
+  args: fc.array(text, { maxLength: 5 }),
+  env: fc.dictionary(name, text, { maxKeys: 4, noNullPrototype: true }),
+  reference: text,
+});
+
+describe('units of workloads', { skip: outsideTestHost(), timeout: 300_000 }, () => {
+  const stack = new AsyncDisposableStack();
+  const clean = async (): Promise<void> => {
+    const files = Array.from({ length: units }, (_, index) => `fuzz-${index}`).flatMap((app) => [
+      `/etc/systemd/system/sdme-oci-${app}.service`,
+      `/etc/systemd/system/multi-user.target.wants/sdme-oci-${app}.service`,
+      `/oci/apps/${app}`,
+    ]);
+    for (const path of files) await rm(path, { recursive: true, force: true });
+    await rm('/usr/sbin/sdme-isolate', { force: true });
+    await run('systemctl', ['daemon-reload']);
+  };
+  let busybox = '';
+  before(async () => {
+    busybox = join(await debianTree('servers'), 'bin/busybox');
+    stack.defer(clean);
+  });
+  after(() => stack.disposeAsync());
+
+  test('strangers’ words reach the process as they are, and every unit is valid to systemd', async () => {
+    const samples = fc.sample(strange, units);
+    const expected: { app: string; argv: string[]; env: [string, string][] }[] = [];
+    for (const [index, { args, env, reference }] of samples.entries()) {
+      const app = `fuzz-${index}`;
+      const root = `/oci/apps/${app}/root`;
+      const withShell = index % 2 === 0;
+      await mkdir(join(root, 'bin'), { recursive: true });
+      await copyFile(busybox, join(root, 'bin/busybox'));
+      if (withShell) await copyFile(busybox, join(root, 'bin/sh'));
+      const dump = 'cat /proc/self/environ > /env; cat /proc/$$/cmdline > /argv; sleep 1000';
+      const argv = ['/bin/busybox', 'sh', '-c', dump, ...args];
+      const config: PlacedImage['config'] = {
+        env: Object.entries(env),
+        entrypoint: argv,
+        cmd: [],
+        workingDir: '',
+        user: '',
+        exposedPorts: [],
+        volumes: [],
+        stopSignal: '',
+      };
+      placeApplication(loggedContext().ctx, '/', { name: app, reference, config });
+      expected.push({ app, argv, env: Object.entries(env) });
+    }
+    // systemd-analyze looks for programs outside of RootDirectory=.
+    await copyFile('/oci/apps/fuzz-0/root/usr/sbin/sdme-isolate', '/usr/sbin/sdme-isolate');
+    const names = expected.map(({ app }) => `sdme-oci-${app}.service`);
+    const { stderr } = await run('systemd-analyze', [
+      'verify',
+      '--recursive-errors=no',
+      ...names.map((unit) => `/etc/systemd/system/${unit}`),
+    ]);
+    assert.equal(
+      stderr
+        .split('\n')
+        .filter((line) => line.includes('sdme-oci-'))
+        .join('\n'),
+      '',
+    );
+    await run('systemctl', ['daemon-reload']);
+    await run('systemctl', ['start', ...names]);
+    try {
+      for (const { app, argv, env } of expected) {
+        const file = (path: string): string => `/oci/apps/${app}/root/${path}`;
+        const whole = async (path: string): Promise<string> =>
+          (await readFile(file(path)).catch(() => Buffer.alloc(0))).toString();
+        await waitFor(`${app} to write its arguments`, async () => (await whole('argv')) !== '');
+        assert.deepEqual((await whole('argv')).split('\0').slice(0, -1), argv, app);
+        const seen = new Map(
+          (await whole('env'))
+            .split('\0')
+            .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+        );
+        for (const [key, value] of env) assert.equal(seen.get(key), value, `${app} ${key}`);
+        assert.deepEqual(
+          [...seen.keys()].filter((key) => key.startsWith('X_')).sort(),
+          env.map(([key]) => key).sort(),
+        );
+      }
+    } finally {
+      await run('systemctl', ['stop', ...names]);
+    }
+    const failed = await output(
+      'systemctl',
+      'list-units',
+      '--failed',
+      '--plain',
+      '--no-legend',
+      'sdme-oci-fuzz*',
+    );
+    assert.equal(failed, '', 'a stop is an orderly end');
+  });
+});
