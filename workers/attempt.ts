@@ -1,8 +1,8 @@
-import type { Outcome } from '../src/base/context.ts';
+import type { Context, Outcome } from '../src/base/context.ts';
 import { SdmeError, toErrorRecord } from '../src/base/errors.ts';
 import type { JobLimits } from '../src/contracts/index.ts';
 import type { JobBody } from '../src/queue/envelope.ts';
-import type { DeliveryRef, Moved, RecordWriter, Started } from '../src/queue/lifecycle.ts';
+import type { DeliveryRef, RecordWriter } from '../src/queue/lifecycle.ts';
 import { makeContext, type SlotSets } from './context.ts';
 import type { Journal, Opened } from './journal/journal.ts';
 import type { Kind } from './kinds.ts';
@@ -10,6 +10,7 @@ import { watchLimits } from './limits.ts';
 import type { KeyedMutex } from './locks/mutex.ts';
 import type { ResourceLocks } from './locks/resource-locks.ts';
 import { type Settlement, settleFailure } from './outcome.ts';
+import { prepareStart, type RecordStart } from './record-start.ts';
 import { makeReporter, type Reporter } from './reporting/reporter.ts';
 
 /** What every attempt of this worker shares. */
@@ -57,7 +58,7 @@ export async function runAttempt(parts: AttemptParts, attempt: Attempt): Promise
     if (opened.crashes >= kind.maxCrashes) return await endCrashed(parts, attempt, opened.crashes);
     using _alone = await standAlone(parts, attempt, opened.crashes, hold);
     await holding;
-    const start = prepareStart(parts, attempt, opened);
+    const start = prepareStart(parts.records, delivery, opened);
     if (!opened.first) {
       const begun = await start.now();
       if (begun.done !== 'moved') return await refuse(parts, attempt, begun.state);
@@ -69,75 +70,53 @@ export async function runAttempt(parts: AttemptParts, attempt: Attempt): Promise
   }
 }
 
+/** A job that ends within this is spared the write of its beginning: its end says both. */
+const startAfterMs = 5;
+
+/**
+ * Runs the handler. A first delivery does not wait for the record to say `running`: it cannot have ended, as
+ * whoever cancels or gives up a job leaves it to the worker once BullMQ has handed it out, and marks its data
+ * before that.
+ */
 async function runHandler(
   parts: AttemptParts,
   attempt: Attempt,
   opened: Opened,
   start: RecordStart,
-  run: (ctx: ReturnType<typeof makeContext>) => Promise<unknown>,
+  run: (ctx: Context) => Promise<unknown>,
 ): Promise<Settlement> {
   const { body, kind, delivery, controller } = attempt;
+  const { records, slots } = parts;
   using limits = watchLimits(limitsOf(kind, body), (reason) => controller.abort(reason));
-  const reporter = makeReporter(parts.records, delivery, {
+  const reporter = makeReporter(records, delivery, {
     onSign: limits.sign,
     onStep: (step) => parts.journal.step(body.id, step),
     onError: (error) => parts.onError(body.id, error),
   });
-  const { records, slots } = parts;
   const ctx = makeContext({ delivery, signal: controller.signal, reporter, records, slots, limits });
+  const late = setTimeout(() => {
+    limits.begin();
+    if (opened.state === 'open' && opened.first) announceStart(parts, attempt, start);
+  }, startAfterMs);
   let result: unknown;
-  start.soon();
   try {
     result = await run(ctx);
   } catch (thrown) {
     return await settle(parts, attempt, opened, thrown, { reporter, start });
+  } finally {
+    clearTimeout(late);
   }
   const outcome: Outcome = { state: 'succeeded', result };
   await markDone(parts, body.id, outcome);
   return end(parts, delivery, outcome, { reporter, start });
 }
 
-/** The write that says a job is running. */
-interface RecordStart {
-  now(): Promise<Moved>;
-  /** Writes it in a moment, and ends the job should the record refuse. Nothing if it has been written. */
-  soon(): void;
-  /** Not to be written any more; gives it when it was not. */
-  drop(): Started | undefined;
-}
-
-/** A job that ends within this is spared the write of its beginning: its end says both. */
-const startAfterMs = 5;
-
-/**
- * A first delivery begins without waiting for the record. It cannot have ended: whoever cancels or gives up a
- * job leaves it to the worker once BullMQ has handed it out, and marks its data before that.
- */
-function prepareStart(parts: AttemptParts, attempt: Attempt, counts: Opened): RecordStart {
-  const { delivery, controller } = attempt;
-  const started: Started = { attempt: counts.attempt, crashes: counts.crashes, at: Date.now() };
-  let timer: NodeJS.Timeout | undefined;
-  let written = false;
-  const now = (): Promise<Moved> => {
-    written = true;
-    return parts.records.start(delivery, started);
-  };
-  return {
-    now,
-    soon: () => {
-      if (written) return;
-      timer = setTimeout(() => {
-        now().then(
-          ({ done }) => done === 'moved' || controller.abort(cancelledError()),
-          (error: unknown) => parts.onError(delivery.id, error),
-        );
-      }, startAfterMs);
-    },
-    drop: () => {
-      clearTimeout(timer);
-      return written ? undefined : started;
-    },
-  };
+/** Says in the record that the job runs; learns on the way whether it was cancelled meanwhile. */
+function announceStart(parts: AttemptParts, { delivery, controller }: Attempt, start: RecordStart): void {
+  start.now().then(
+    ({ done }) => done === 'moved' || controller.abort(cancelledError()),
+    (error: unknown) => parts.onError(delivery.id, error),
+  );
 }
 
 /** The kind's limits with the job's own on top. Pure. */
@@ -280,7 +259,6 @@ async function end(
     .catch((error) => parts.onError(delivery.id, error))
     .finally(() => parts.endings.delete(writing));
   parts.endings.add(writing);
-  await parts.records.sent();
   return { do: 'end', outcome };
 }
 

@@ -27,8 +27,12 @@ export function makeContext(parts: ContextParts): Context {
   return {
     jobId: delivery.id,
     signal,
-    log: reporter.log,
-    progress: reporter.progress,
+    get log() {
+      return reporter.log;
+    },
+    get progress() {
+      return reporter.progress;
+    },
     withSlot: async (resource, work) => {
       if (resource === 'none') return work();
       using _slot = await takeSlot(parts, resource);

@@ -1,6 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { SdmeError, toErrorRecord, toSdmeError } from '../src/base/errors.ts';
-import { newUlid } from '../src/base/ulid.ts';
 import type { QueueName } from '../src/contracts/index.ts';
 import { type JobBody, openEnvelope } from '../src/queue/envelope.ts';
 import { withdrawnData } from '../src/queue/scripts/cancel.ts';
@@ -54,7 +54,7 @@ interface InHand {
 export function makeDispatcher(parts: DispatcherParts): Dispatcher {
   const inHand = new Map<string, InHand>();
   const endings = new Set<Promise<unknown>>();
-  const tokenPrefix = newUlid();
+  const tokenPrefix = randomBytes(6).toString('base64url');
   let deliveries = 0;
   let taking = true;
   const onError = (id: string, error: unknown): void => {

@@ -3,23 +3,24 @@ import type { JobLimits } from '../src/contracts/index.ts';
 
 /** Watches one attempt's limits; aborts it when one is broken. */
 export interface LimitWatch extends Disposable {
+  /** Begins to watch; a job that has ended by then is spared the timers. */
+  begin(): void;
   /** The job gave a sign of progress. */
   sign(): void;
   /** The job waits for a slot: silence is no fault of its own until the result is disposed of. */
   excuse(): Disposable;
 }
 
-/** Starts watching run time and silence; `abort` is called at most once for each. */
+/** A watch of run time and silence, counted from now; `abort` is called at most once for each. */
 export function watchLimits(
   limits: Pick<JobLimits, 'runMs' | 'noProgressMs'>,
   abort: (reason: SdmeError) => void,
 ): LimitWatch {
-  let lastSign = performance.now();
+  const made = performance.now();
+  let lastSign = made;
   let excused = 0;
-  const run = longTimeout(limits.runMs, () => {
-    abort(new SdmeError('job.run-timeout', `the job ran longer than its limit of ${limits.runMs / 1000} s`));
-  });
-  let silence: NodeJS.Timeout;
+  let run: NodeJS.Timeout | undefined;
+  let silence: NodeJS.Timeout | undefined;
   const look = (): void => {
     const quiet = excused > 0 ? 0 : performance.now() - lastSign;
     const left = limits.noProgressMs - quiet;
@@ -30,8 +31,14 @@ export function watchLimits(
     const seconds = limits.noProgressMs / 1000;
     abort(new SdmeError('job.no-progress', `the job made no progress for ${seconds} s`));
   };
-  silence = longTimeout(limits.noProgressMs, look);
+  const late = (): void => {
+    abort(new SdmeError('job.run-timeout', `the job ran longer than its limit of ${limits.runMs / 1000} s`));
+  };
   return {
+    begin: () => {
+      run = longTimeout(limits.runMs - (performance.now() - made), late);
+      look();
+    },
     sign: () => {
       lastSign = performance.now();
     },

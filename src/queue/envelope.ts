@@ -120,7 +120,7 @@ export function openEnvelope(
 /** The body of a text as a record or envelope holds it. @throws SdmeError `job.envelope-invalid` */
 export function parseBody(text: string): JobBody {
   // A string of n UTF-16 units has between n and 3n bytes, so most texts need no counting.
-  if (text.length > maxEnvelopeBytes || Buffer.byteLength(text) > maxEnvelopeBytes) {
+  if (text.length * 3 > maxEnvelopeBytes && Buffer.byteLength(text) > maxEnvelopeBytes) {
     throw invalid(`its body is larger than ${maxEnvelopeBytes} bytes`);
   }
   let raw: unknown;

@@ -3,7 +3,8 @@ import { SdmeError } from '../base/errors.ts';
 import type { JobState } from '../contracts/index.ts';
 import { insist } from './insist.ts';
 import { keyPrefix, keys } from './keys.ts';
-import { parseState, statesBefore } from './states.ts';
+import { stateList } from './scripts/transition.ts';
+import { parseState } from './states.ts';
 
 /** Answer to a change of state. */
 export interface Moved {
@@ -98,13 +99,8 @@ async function sendTogether(redis: Redis, all: readonly Waiting[], signal?: Abor
 }
 
 function argumentsOf({ id, to, from, token, changes }: Transition): (string | number)[] {
-  const args: (string | number)[] = [
-    id,
-    to,
-    `,${(from ?? statesBefore(to)).join(',')},`,
-    token,
-    changes.length,
-  ];
+  const allowed = from === undefined ? '' : stateList(from);
+  const args: (string | number)[] = [id, to, allowed, token, changes.length];
   for (const [op, field, value] of changes) args.push(op, field, value ?? '');
   return args;
 }

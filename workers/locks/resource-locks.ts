@@ -17,6 +17,8 @@ export interface ResourceLocks {
   ): Promise<AsyncDisposable>;
 }
 
+const noLocks: AsyncDisposable = { [Symbol.asyncDispose]: () => Promise.resolve() };
+
 /** Each lock once, the stronger mode if asked for twice, in the order of `lockKinds` and then by name. Pure. */
 export function inLockOrder(requests: readonly LockRequest[]): LockRequest[] {
   const byKey = new Map<string, LockRequest>();
@@ -40,6 +42,7 @@ export function openResourceLocks(layout: Layout): ResourceLocks {
   const mutex = makeKeyedMutex();
   return {
     take: async (requests, signal, onWait) => {
+      if (requests.length === 0) return noLocks;
       await using held = new AsyncDisposableStack();
       for (const request of inLockOrder(requests)) {
         const key = lockKey(request);

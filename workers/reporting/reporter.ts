@@ -23,35 +23,55 @@ export interface ReporterHooks {
 const progressIntervalMs = 250;
 const logIntervalMs = 50;
 
-/** Makes the reporter of one delivery. */
+/** Makes the reporter of one delivery. A job that reports nothing costs nothing. */
 export function makeReporter(records: RecordWriter, delivery: DeliveryRef, hooks: ReporterHooks): Reporter {
-  let writes = 0;
+  let log: ReturnType<typeof openLog> | undefined;
+  let progress: ReturnType<typeof openProgress> | undefined;
+  return {
+    get log() {
+      log ??= openLog(records, delivery, hooks);
+      return log.log;
+    },
+    get progress() {
+      progress ??= openProgress(records, delivery, hooks);
+      return progress.progress;
+    },
+    close: async () => {
+      await Promise.all([log?.close(), progress?.close()]);
+      return progress?.snapshot();
+    },
+  };
+}
+
+function openLog(records: RecordWriter, { id, token }: DeliveryRef, { onSign, onError }: ReporterHooks) {
+  let count = 0;
   const buffer = makeJobLog(() => {
-    hooks.onSign();
-    logWrites.request();
+    onSign();
+    writes.request();
   });
   const flush = (): Promise<void> =>
     buffer.flush((lines) => {
-      writes += 1;
-      return records.log(delivery.id, `${delivery.token}:${writes}`, lines);
+      count += 1;
+      return records.log(id, `${token}:${count}`, lines);
     });
-  const logWrites = coalesce(flush, logIntervalMs, hooks.onError);
+  const writes = coalesce(flush, logIntervalMs, onError);
+  const close = async (): Promise<void> => {
+    await writes.stop();
+    if (buffer.pending) await flush();
+  };
+  return { log: buffer.log, close };
+}
+
+function openProgress(records: RecordWriter, { id }: DeliveryRef, hooks: ReporterHooks) {
   const tree = makeProgressTree(() => {
     hooks.onSign();
-    progressWrites.request();
+    writes.request();
   }, hooks.onStep);
-  const progressWrites = coalesce(
-    () => records.progress(delivery.id, tree.snapshot()),
-    progressIntervalMs,
-    hooks.onError,
-  );
+  const write = (): Promise<unknown> => records.progress(id, tree.snapshot());
+  const writes = coalesce(write, progressIntervalMs, hooks.onError);
   return {
-    log: buffer.log,
     progress: tree.progress,
-    close: async () => {
-      await Promise.all([logWrites.stop(), progressWrites.stop()]);
-      if (buffer.pending) await flush();
-      return tree.used ? tree.snapshot() : undefined;
-    },
+    close: writes.stop,
+    snapshot: () => (tree.used ? tree.snapshot() : undefined),
   };
 }

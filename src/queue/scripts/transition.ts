@@ -1,11 +1,21 @@
+import { type JobState, jobStates } from '../../contracts/index.ts';
+import { statesBefore } from '../states.ts';
 import { prelude } from './prelude.ts';
+
+/** States in the form in which the script looks for one. */
+export function stateList(states: readonly JobState[]): string {
+  return `,${states.join(',')},`;
+}
+
+/** The table of moves as the script has it. */
+const before = jobStates.map((to) => `${to} = '${stateList(statesBefore(to))}'`).join(', ');
 
 /**
  * Moves jobs from one of the allowed states to another, each with changes of other fields in the same step. Many
  * jobs in one call: what moves together travels together, and is flushed to disk together.
  *
- * KEYS[1] record of the first; ARGV 3 now, then for each job: id, the new state, allowed states as `,a,b,`, token
- * of the delivery or '', number of changes, and as many triples of operation, field, value: `s` set; `n` set if
+ * KEYS[1] record of the first; ARGV 3 now, then for each job: id, the new state, allowed states as `,a,b,` or ''
+ * for those of the table, token of the delivery or '', number of changes, and as many triples of operation, field, value: `s` set; `n` set if
  * absent and `d` delete, of the fields in `known`.
  * A call that repeats itself (ioredis sends again what a broken connection left unanswered) changes nothing:
  * the same delivery in the same state. Only `waiting` may repeat, as its reason changes.
@@ -13,6 +23,7 @@ import { prelude } from './prelude.ts';
  */
 export const transitionScript = `${prelude}
 local now = ARGV[3]
+local before = { ${before} }
 local function change(at, to, from, token, count)
   local key = P .. 'job:' .. id
   local r = call('HMGET', key, 'state', 'host', 'batch', 'batchIndex', 'submittedAt', 'run', 'bytesDone',
@@ -20,6 +31,7 @@ local function change(at, to, from, token, count)
   local state, revision, asked = r[1], tonumber(r[9]), r[10] or ''
   if not state then return { -1, '', 0, '' } end
   if token ~= '' and r[6] == token and state == to and to ~= 'waiting' then return { 1, state, revision, asked } end
+  if from == '' then from = before[to] end
   if not string.find(from, ',' .. state .. ',', 1, true) then return { 0, state, revision, asked } end
   local known = { startedAt = r[11], held = r[12], waitingFor = r[13] }
   local batch = r[4] and r[3]

@@ -18,6 +18,7 @@ test('silence and run time are told apart, and signs of progress put silence off
   };
   const began = performance.now();
   using watch = watchLimits({ runMs: 400, noProgressMs: 120 }, abort);
+  watch.begin();
   await waitFor('250 ms of signs', () => {
     watch.sign();
     return performance.now() - began > 250;
@@ -30,6 +31,7 @@ test('silence and run time are told apart, and signs of progress put silence off
 test('a job that waits for a slot is not silent', async () => {
   const reasons: string[] = [];
   using watch = watchLimits({ runMs: 60_000, noProgressMs: 40 }, (reason) => reasons.push(reason.code));
+  watch.begin();
   const began = performance.now();
   {
     using _excuse = watch.excuse();
