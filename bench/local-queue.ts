@@ -19,16 +19,20 @@ function pidsOf(runtimeDir: string, program: string): number[] {
     });
 }
 
-/** The worker of the embedded queue at a runtime directory, once it runs. */
-export function pidsOfWorker(runtimeDir: string): number[] {
-  return pidsOf(runtimeDir, '/workers/main.ts');
+/** Gives the worker of the embedded queue at a runtime directory, once it runs; the search ends when it is found. */
+export function workerFinder(runtimeDir: string): () => readonly number[] {
+  let found: readonly number[] = [];
+  return () => {
+    if (found.length === 0) found = pidsOf(runtimeDir, '/workers/main.ts');
+    return found;
+  };
 }
 
 /** Ends the embedded queue of a runtime directory, which this run started, and waits until it is gone. */
 export async function stopLocalQueue(runtimeDir: string): Promise<void> {
   const supervisors = (): number[] => pidsOf(runtimeDir, '/workers/supervise.ts');
   for (const pid of supervisors()) process.kill(pid, 'SIGTERM');
-  while (supervisors().length > 0 || pidsOfWorker(runtimeDir).length > 0) {
+  while (supervisors().length > 0 || pidsOf(runtimeDir, '/workers/main.ts').length > 0) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
