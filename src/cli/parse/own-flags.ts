@@ -22,8 +22,6 @@ function flagIn(
   const takesValue = option !== undefined && (option.required || named.includes(option.flags));
   return takesValue ? { option, value: word.slice(equals + 1) } : undefined;
 }
-    : undefined;
-}
 
 /**
  * The value of a flag that may stand alone. A word behind it is its value only when `--` follows, so that
