@@ -19,6 +19,7 @@ const pieces = [
   '%%',
   '%',
   '$HOME',
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: systemd's syntax, which must reach the process as it is
   '${X}',
   '$$',
   '$',
