@@ -55,10 +55,15 @@ export function describe({ mediaType, digest, size }: TestBlob): {
   return { mediaType, digest, size };
 }
 
-/** A tar of regular files. */
-export async function tarOf(files: Readonly<Record<string, Buffer | string>>): Promise<Buffer> {
+/** A tar of regular files; those named `executable` have mode 0755, all others 0644. */
+export async function tarOf(
+  files: Readonly<Record<string, Buffer | string>>,
+  executable: readonly string[] = [],
+): Promise<Buffer> {
   const archive = pack();
-  for (const [name, content] of Object.entries(files)) archive.entry({ name, mtime: new Date(0) }, content);
+  for (const [name, content] of Object.entries(files)) {
+    archive.entry({ name, mtime: new Date(0), mode: executable.includes(name) ? 0o755 : 0o644 }, content);
+  }
   const chunks: Buffer[] = [];
   archive.on('data', (chunk) => {
     if (Buffer.isBuffer(chunk)) chunks.push(chunk);
@@ -71,6 +76,8 @@ export async function tarOf(files: Readonly<Record<string, Buffer | string>>): P
 export interface TestImageOptions {
   /** Files of each layer; default: one layer with one small file. */
   readonly layers?: readonly Readonly<Record<string, Buffer | string>>[];
+  /** Names of files that are programs. */
+  readonly executable?: readonly string[];
   readonly architecture?: string;
   readonly config?: Readonly<Record<string, unknown>>;
   readonly docker?: boolean;
@@ -80,7 +87,9 @@ export interface TestImageOptions {
 
 /** Makes an image. Each has a random label, so that no two images share a manifest by accident. */
 export async function testImage(options: TestImageOptions = {}): Promise<TestImage> {
-  const tars = await Promise.all((options.layers ?? [{ 'etc/issue': 'test\n' }]).map(tarOf));
+  const tars = await Promise.all(
+    (options.layers ?? [{ 'etc/issue': 'test\n' }]).map((files) => tarOf(files, options.executable)),
+  );
   const type =
     options.docker === true
       ? mediaTypes.dockerLayer
