@@ -61,10 +61,12 @@ const messages = {
   unshare: 'unshare\n',
   fork: 'fork\n',
   mount: 'mount\n',
+  prctl: 'prctl\n',
   setgroups: 'setgroups\n',
   setgid: 'setgid\n',
   setuid: 'setuid\n',
   chdir: 'chdir\n',
+  capset: 'capset\n',
   execve: 'execve\n',
 } as const;
 type Message = keyof typeof messages;
@@ -133,17 +135,34 @@ const superviseChild: Step[] = [
   goTo('exit'),
 ];
 
+/** Offsets of the two halves of each set in the data of capget(2), version 3. */
+const effective = [0, 12] as const;
+const permitted = [4, 16] as const;
+const inheritable = [8, 20] as const;
+
 /**
- * The init keeps CAP_KILL at most, to pass signals on to a workload that changed its user: all else that a
- * root init holds would be there for whoever takes it over. The header is version 3 (capget(2)).
+ * Nothing is left to inherit. A root process gets at execve(2) what is in the bounding set or in the inheritable set
+ * of the process before (capabilities(7)), and nspawn gives the container's init, hence every service, an inheritable
+ * set with CAP_SYS_ADMIN in it: out of the bounding set alone, it would come back.
  */
-const dropCapabilities: Step[] = [
+const emptyInheritable: Step[] = [
   set('cursor', slot('capability header')),
   set('result', 0x20080522),
   store('result', 8, 'cursor'),
   systemCall('capget', [slot('capability header'), slot('capabilities')], 'result'),
   set('cursor', slot('capabilities')),
-  ...[0, 4, 8, 12, 16, 20].flatMap((offset) => [
+  set('result', 0),
+  ...inheritable.map((offset) => store('result', 4, 'cursor', offset)),
+  ...must('capset', [slot('capability header'), slot('capabilities')], 'capset'),
+];
+
+/**
+ * The init keeps CAP_KILL at most, to pass signals on to a workload that changed its user: all else that a
+ * root init holds would be there for whoever takes it over.
+ */
+const keepOnlyKill: Step[] = [
+  set('cursor', slot('capabilities')),
+  ...[...effective, ...permitted].flatMap((offset) => [
     load('result', 4, 'cursor', offset),
     and('result', offset < 8 ? CAP_KILL_BIT : 0),
     store('result', 4, 'cursor', offset),
@@ -182,7 +201,7 @@ const steps: Step[] = [
 
   // 3. The init.
   ...must('mount', [text('proc'), text('/proc'), text('proc'), MS_NOSUID_NODEV_NOEXEC, 0], 'mount'),
-  systemCall('prctl', [PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0], 'result'),
+  ...must('prctl', [PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0], 'prctl'),
   ...getFrom('uid', 'digit'),
   ...getFrom('gid', 'child'),
   set('result', variable('digit')),
@@ -196,10 +215,11 @@ const steps: Step[] = [
   ...must('chdir', [variable('cursor')], 'chdir'),
   // A change of user clears the parent-death signal (prctl(2)), so it is set only now.
   systemCall('prctl', [PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0], 'result'),
+  ...emptyInheritable,
   ...must('fork', [], 'fork'),
   set('child', variable('result')),
   when('child', '==', 0, 'workload'),
-  ...dropCapabilities,
+  ...keepOnlyKill,
   goTo('supervise'),
 
   // 4. The workload. envp lies behind argv and its final null.
