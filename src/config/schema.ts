@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseCapabilityList } from '../base/capabilities.ts';
 import { SdmeError } from '../base/errors.ts';
 import { parseSize } from '../base/sizes.ts';
 
@@ -11,6 +12,13 @@ const size = z.string().transform((text, context): number => {
       message: error instanceof SdmeError ? error.message : 'is not a size',
     });
     return z.NEVER;
+  }
+});
+const capabilities = z.string().superRefine((text, context) => {
+  try {
+    parseCapabilityList(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
   }
 });
 const seconds = z.number().nonnegative();
@@ -35,6 +43,9 @@ export const settingsSchema = z.strictObject({
     .string()
     .default('/etc/systemd/system,/var/log')
     .describe('directories of the host hidden from host-root containers'),
+  hardened_drop_caps: capabilities
+    .default('CAP_SYS_PTRACE,CAP_NET_RAW,CAP_SYS_RAWIO,CAP_SYS_BOOT')
+    .describe('capabilities that --hardened takes away'),
   default_base_fs: z
     .string()
     .default('')

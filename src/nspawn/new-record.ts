@@ -1,3 +1,4 @@
+import { parseCapabilityList } from '../base/capabilities.ts';
 import type { ContainerCreateInput } from '../contracts/index.ts';
 import { parseBind, parseOpaqueDirs, splitCommaList } from '../contracts/index.ts';
 import { expandSecurity } from '../security/index.ts';
@@ -14,6 +15,7 @@ export interface NewRecordFacts {
   readonly settings: {
     readonly host_rootfs_opaque_dirs: string;
     readonly default_create_masked_services: string;
+    readonly hardened_drop_caps: string;
     readonly restart_sec: number;
   };
 }
@@ -47,11 +49,10 @@ function diskNotes(input: ContainerCreateInput): string[] {
 export function newRecord(input: ContainerCreateInput, facts: NewRecordFacts): NewRecord {
   const withInterface =
     input.networkVeth || input.networkBridge !== undefined || input.networkZone !== undefined;
-  const { security, notes } = expandSecurity({
-    ...input,
-    hasInterface: withInterface,
-    apparmorProfile: input.apparmorProfile,
-  });
+  const { security, notes } = expandSecurity(
+    { ...input, hasInterface: withInterface, apparmorProfile: input.apparmorProfile },
+    parseCapabilityList(facts.settings.hardened_drop_caps),
+  );
   const masked = input.maskedServices ?? splitCommaList(facts.settings.default_create_masked_services);
   const restarts = input.restart === 'on-failure';
   const [application, ...more] = facts.applications;

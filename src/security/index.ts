@@ -1,8 +1,6 @@
-export { type Capability, capabilityNames, parseCapabilities, parseCapability } from './capabilities.ts';
 export { parseApparmorProfile, parseSystemCallFilter } from './filters.ts';
 export {
   expandSecurity,
-  hardenedDropCapabilities,
   type Security,
   type SecurityExpansion,
   type SecurityRequest,
@@ -10,5 +8,6 @@ export {
   strictDropCapabilities,
   strictSystemCallFilters,
   type Tier,
+  unconfined,
 } from './tiers.ts';
 export { workloadCapabilities } from './workload-capabilities.ts';

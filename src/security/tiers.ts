@@ -1,17 +1,9 @@
+import { type Capability, parseCapabilities } from '../base/capabilities.ts';
 import { SdmeError } from '../base/errors.ts';
-import { type Capability, parseCapabilities } from './capabilities.ts';
 import { parseApparmorProfile, parseSystemCallFilter } from './filters.ts';
 
 /** How much of the host a container is kept from. */
 export type Tier = 'default' | 'hardened' | 'strict';
-
-/** What the hardened tier drops (contract 1.3, step 2). */
-export const hardenedDropCapabilities: readonly Capability[] = [
-  'CAP_SYS_PTRACE',
-  'CAP_NET_RAW',
-  'CAP_SYS_RAWIO',
-  'CAP_SYS_BOOT',
-];
 
 /** What the strict tier drops: leaves Docker's set without NET_RAW, and SYS_ADMIN, which systemd needs (1.3, step 3). */
 export const strictDropCapabilities: readonly Capability[] = [
@@ -53,6 +45,8 @@ export const strictSystemCallFilters: readonly string[] = [
 ];
 /** The AppArmor profile of the strict tier. */
 export const strictApparmorProfile = 'sdme-default';
+/** What AppArmor calls having no profile; asked for by name, it is the one way to be without one under strict. */
+export const unconfined = 'unconfined';
 
 /** What a person asked for, before the tier is worked in. */
 export interface SecurityRequest {
@@ -99,13 +93,13 @@ function tierDrops(tier: Tier, hardenedDrops: readonly Capability[]): readonly C
 }
 
 /**
- * Works a tier into a request, in the order of contract 1.3. `hardenedDrops` is the setting
- * `hardened_drop_caps`.
+ * Works a tier into a request, in the order of contract 1.3. `hardenedDrops` is what the
+ * setting `hardened_drop_caps` names.
  * @throws SdmeError `input.invalid` for unknown names and a capability that is both added and dropped
  */
 export function expandSecurity(
   request: SecurityRequest,
-  hardenedDrops: readonly Capability[] = hardenedDropCapabilities,
+  hardenedDrops: readonly Capability[],
 ): SecurityExpansion {
   const dropped = parseCapabilities(request.dropCapabilities);
   const added = parseCapabilities(request.capabilities);

@@ -5,6 +5,7 @@ import { joinContainer } from '../../nspawn/read-side.ts';
 import { containerOptions } from '../parse/container-options.ts';
 import { parseOptions } from '../parse/options.ts';
 import { createInput } from '../run/create.ts';
+import { hostRootNotes } from '../run/host-root-notes.ts';
 import { runJob } from '../run/run-job.ts';
 import type { Session } from '../session.ts';
 import type { VerbRun } from '../verb.ts';
@@ -27,6 +28,7 @@ export const run: VerbRun = async ({ operands, command, options, session }) => {
   const input = await createInput(session, operands[0], container, { started: true, timeout });
   const { name } = input;
   const { output, interrupt, environment } = session;
+  for (const note of hostRootNotes(input)) output.note(note);
   output.note(`creating '${name}'`);
   await runJob(session, 'container.create', input);
   let code: number;

@@ -13,6 +13,7 @@ describe('saveSetting', () => {
     ['default_base_fs', 'debian', 'debian'],
     ['default_base_fs', '12', '12'],
     ['default_output_format', 'json', 'json'],
+    ['hardened_drop_caps', 'sys_ptrace,CAP_BPF', 'sys_ptrace,CAP_BPF'],
   ];
   for (const [key, text, read] of values) {
     test(`${key} = ${text} is read back as ${String(read)}`, async () => {
@@ -43,6 +44,7 @@ describe('saveSetting', () => {
     ['boot_timeout', '-1', /boot_timeout/],
     ['oci_cache_max_size', '2X', /invalid size suffix/],
     ['default_output_format', 'xml', /default_output_format/],
+    ['hardened_drop_caps', 'CAP_FLY', /unknown capability: CAP_FLY/],
   ];
   for (const [key, text, says] of refused) {
     test(`${key} = ${text} is refused and the file stays as it is`, async () => {

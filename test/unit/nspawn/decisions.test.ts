@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { contracts } from '../../../src/contracts/index.ts';
-import { loadedProfiles } from '../../../src/nspawn/apparmor.ts';
+import { loadedProfiles, profileProblem } from '../../../src/nspawn/apparmor.ts';
 import { type HealthFacts, healthOf } from '../../../src/nspawn/container-health.ts';
 import { execCommand, joinCommand, joinUser, logsCommand } from '../../../src/nspawn/exec-command.ts';
 import { statusOf } from '../../../src/nspawn/listing.ts';
@@ -106,6 +106,25 @@ test('loaded AppArmor profiles are read without their mode', () => {
   ]);
 });
 
+const wayOut = 'make the container with --apparmor-profile unconfined to run it without a profile';
+const profiles: readonly (readonly [string, string | undefined, string | undefined])[] = [
+  ['sdme-default', undefined, `AppArmor is not available on this system; ${wayOut}`],
+  [
+    'sdme-default',
+    'mine (enforce)\n',
+    `AppArmor profile 'sdme-default' is not loaded; load it with 'sdme config apparmor-profile --install', or ${wayOut}`,
+  ],
+  ['other', '', `AppArmor profile 'other' is not loaded; load it with apparmor_parser(8), or ${wayOut}`],
+  ['mine', 'mine (enforce)\n', undefined],
+  ['unconfined', undefined, undefined],
+  ['unconfined', 'mine (enforce)\n', undefined],
+];
+for (const [profile, loaded, problem] of profiles) {
+  test(`start with profile ${profile} where ${JSON.stringify(loaded)} is loaded: ${problem ?? 'goes on'}`, () => {
+    assert.equal(profileProblem(profile, loaded), problem);
+  });
+}
+
 const facts = {
   now: 1_700_000_000,
   isNixos: false,
@@ -113,11 +132,14 @@ const facts = {
   settings: {
     host_rootfs_opaque_dirs: '/etc/systemd/system,/var/log',
     default_create_masked_services: 'systemd-resolved.service',
+    hardened_drop_caps: 'CAP_SYS_PTRACE,CAP_NET_RAW,CAP_SYS_RAWIO,CAP_SYS_BOOT',
     restart_sec: 2,
   },
 };
-const state = (input: Record<string, unknown>): string =>
-  formatRecord(newRecord(contracts['container.create'].input.parse({ name: 'web', ...input }), facts).record);
+const state = (input: Record<string, unknown>, settings: Partial<typeof facts.settings> = {}): string => {
+  const parsed = contracts['container.create'].input.parse({ name: 'web', ...input });
+  return formatRecord(newRecord(parsed, { ...facts, settings: { ...facts.settings, ...settings } }).record);
+};
 
 test('the state of a plain container has the agreed lines and no more', () => {
   assert.equal(
@@ -166,4 +188,13 @@ test('flags become the exact lines of contract 2.2', () => {
     lines.some((line) => line.startsWith('MASKED_SERVICES')),
     false,
   );
+});
+
+test('what the hardened tier drops is a setting, which the strict tier does not heed', () => {
+  const hardened = { rootfs: 'debian', tier: 'hardened' };
+  assert.match(state(hardened), /^DROP_CAPS=CAP_SYS_PTRACE,CAP_NET_RAW,CAP_SYS_RAWIO,CAP_SYS_BOOT$/m);
+  assert.match(state(hardened, { hardened_drop_caps: 'syslog, CAP_BPF' }), /^DROP_CAPS=CAP_SYSLOG,CAP_BPF$/m);
+  assert.doesNotMatch(state(hardened, { hardened_drop_caps: '' }), /DROP_CAPS/);
+  const strict = { rootfs: 'debian', tier: 'strict' };
+  assert.equal(state(strict, { hardened_drop_caps: '' }), state(strict));
 });

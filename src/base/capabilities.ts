@@ -1,4 +1,4 @@
-import { SdmeError } from '../base/errors.ts';
+import { SdmeError } from './errors.ts';
 
 /** The capabilities of Linux, by bit (capabilities(7), include/uapi/linux/capability.h). */
 export const capabilityNames = [
@@ -60,4 +60,9 @@ export function parseCapability(text: string): Capability {
 /** Capabilities in the order given, each once. @throws SdmeError `input.invalid` */
 export function parseCapabilities(texts: readonly string[]): Capability[] {
   return [...new Set(texts.map(parseCapability))];
+}
+
+/** Capabilities from a comma list, e.g. of a setting; empty: none. @throws SdmeError `input.invalid` */
+export function parseCapabilityList(text: string): Capability[] {
+  return parseCapabilities(text.split(',').filter((item) => item.trim() !== ''));
 }

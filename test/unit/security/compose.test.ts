@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { z } from 'zod';
+import { containerInput, containerOptions } from '../../../src/cli/parse/container-options.ts';
+import { parseOptions } from '../../../src/cli/parse/options.ts';
+import { parseCommandLine } from '../../../src/cli/program.ts';
+import { parseSettings } from '../../../src/config/load.ts';
+import { contracts } from '../../../src/contracts/index.ts';
+import { nspawnArguments } from '../../../src/nspawn/arguments.ts';
+import { newRecord } from '../../../src/nspawn/new-record.ts';
+import { formatRecord, parseRecord } from '../../../src/nspawn/record.ts';
+
+const schema = z.strictObject(containerOptions);
+const settings = parseSettings({}, 'the defaults');
+
+/** What nspawn is called with, and the profile, for a command line: through the job's input and the state file. */
+function startOf(words: readonly string[]): { args: readonly string[]; profile: string | undefined } {
+  const parsed = parseCommandLine(['create', 'box', '-r', 'debian', ...words], 'sdme 0');
+  assert.ok(parsed.kind === 'call', words.join(' '));
+  const { name: _, ...options } = parseOptions(schema, parsed.call.options);
+  const input = contracts['container.create'].input.parse({ ...containerInput(options), name: 'box' });
+  const { record } = newRecord(input, { now: 0, isNixos: false, applications: [], settings });
+  const read = parseRecord(formatRecord(record));
+  return { args: nspawnArguments(read), profile: read.APPARMOR_PROFILE };
+}
+
+/** A flag, and the arguments it must lead to whatever stands beside it. */
+const flags: readonly (readonly [words: readonly string[], leadsTo: readonly string[]])[] = [
+  [['--userns'], ['--private-users=pick']],
+  [['--private-network'], ['--private-network']],
+  [['--network-veth'], ['--private-network', '--network-veth']],
+  [['--no-new-privileges'], ['--no-new-privileges=yes']],
+  [['--read-only'], ['--read-only']],
+  [['--drop-capability', 'mknod'], ['--drop-capability=CAP_MKNOD']],
+  [['--capability', 'sys_ptrace'], ['--capability=CAP_SYS_PTRACE']],
+  [['--system-call-filter', '~@mount'], ['--system-call-filter=~@mount']],
+  [['--apparmor-profile', 'mine'], []],
+  [
+    ['--hardened'],
+    [
+      '--private-users=pick',
+      '--private-network',
+      '--no-new-privileges=yes',
+      '--drop-capability=CAP_SYS_BOOT',
+    ],
+  ],
+  [
+    ['--strict'],
+    ['--private-users=pick', '--private-network', '--no-new-privileges=yes', '--drop-capability=CAP_SYSLOG'],
+  ],
+];
+
+test('every flag of confinement does what it does alone, whichever others stand beside it', () => {
+  for (let subset = 0; subset < 1 << flags.length; subset += 1) {
+    const chosen = flags.filter((_, bit) => (subset >> bit) % 2 === 1);
+    const words = chosen.flatMap(([flag]) => flag);
+    const { args, profile } = startOf(words);
+    for (const wanted of chosen.flatMap(([, leadsTo]) => leadsTo)) {
+      assert.ok(args.includes(wanted), `${words.join(' ')}: ${wanted} in ${args.join(' ')}`);
+    }
+    const has = (flag: string): boolean => words.includes(flag);
+    assert.equal(
+      profile,
+      has('--apparmor-profile') ? 'mine' : has('--strict') ? 'sdme-default' : undefined,
+      words.join(' '),
+    );
+    // What is taken away for good: nothing given back by another flag, nothing twice, nothing added and dropped.
+    const dropped = args.filter((arg) => arg.startsWith('--drop-capability='));
+    assert.equal(new Set(dropped).size, dropped.length, words.join(' '));
+    assert.equal(
+      dropped.includes('--drop-capability=CAP_SYS_PTRACE'),
+      (has('--hardened') || has('--strict')) && !has('--capability'),
+    );
+    assert.equal(
+      dropped.includes('--drop-capability=CAP_NET_RAW'),
+      (has('--hardened') || has('--strict')) && !has('--network-veth'),
+    );
+    const filters = args.filter((arg) => arg.startsWith('--system-call-filter='));
+    const own = has('--system-call-filter') ? 1 : 0;
+    assert.equal(filters.length, own === 1 ? 1 : has('--strict') ? 4 : 0, words.join(' '));
+  }
+});
