@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readlinkSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { listContainers } from '../../src/nspawn/index.ts';
+import { type ContainerStore, containerStore, output, outsideTestHost } from '../helpers/container-host.ts';
+import { type Containers, containersOf } from '../helpers/containers.ts';
+import { waitFor } from '../helpers/wait-for.ts';
+
+/** Bit of CAP_NET_ADMIN (capabilities(7)). */
+const netAdmin = 1n << 12n;
+
+/** What a server says to whoever connects. */
+function answerOf(host: string, port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port, timeout: 5_000 });
+    const chunks: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+    socket.once('timeout', () => socket.destroy(new Error(`${host}:${port} does not answer`)));
+    socket.once('error', reject).once('end', () => resolve(Buffer.concat(chunks).toString()));
+  });
+}
+
+/** A process with a network namespace of its own. */
+async function otherNetwork(): Promise<{ readonly pid: number; readonly end: () => void }> {
+  const holder = spawn('unshare', ['--net', 'sh', '-c', 'echo; exec sleep infinity'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(holder.stdout, 'data');
+  assert.ok(holder.pid !== undefined);
+  return { pid: holder.pid, end: () => void holder.kill('SIGKILL') };
+}
+
+describe('networks of containers', { skip: outsideTestHost(), timeout: 200_000 }, () => {
+  let store: ContainerStore;
+  let containers: Containers;
+  const stack = new AsyncDisposableStack();
+  before(async () => {
+    store = stack.use(await containerStore('networks'));
+    containers = stack.use(containersOf(store));
+  });
+  after(() => stack.disposeAsync());
+
+  const interfaces = async (name: string): Promise<string[]> =>
+    (await containers.inside(name, 'ls', '/sys/class/net')).trim().split('\n').sort();
+  const holdsNetAdmin = async (name: string): Promise<boolean> => {
+    const status = await containers.inside(name, 'cat', '/proc/1/status');
+    return (BigInt(`0x${/^CapBnd:\s*(\w+)$/m.exec(status)?.[1]}`) & netAdmin) !== 0n;
+  };
+  const namespaceOf = (name: string): Promise<string> =>
+    containers.inside(name, 'readlink', '/proc/1/ns/net').then((text) => text.trim());
+  /** The address the container got on its link, once it has one. */
+  const addressOf = (name: string): Promise<string> =>
+    waitFor(`an address of ${name}`, async () =>
+      /inet ([0-9.]+)/.exec(await containers.inside(name, 'ip', '-4', 'addr', 'show', 'dev', 'host0'))?.at(1),
+    );
+  /** A server on port 80 that says its container's name. */
+  const serve = (name: string): Promise<string> => {
+    const units = '/run/systemd/system';
+    const socket = '[Socket]\nListenStream=80\nAccept=yes\n';
+    const service = '[Service]\nExecStart=hostname\nStandardInput=socket\nStandardOutput=socket\n';
+    const script = `printf "$1" >${units}/named.socket; printf "$2" >${units}/named@.service; systemctl start named.socket`;
+    return containers.inside(name, 'sh', '-ec', script, 'sh', socket, service);
+  };
+  const hostInterface = (name: string): boolean => existsSync(`/sys/class/net/${name}`);
+
+  test('a container shares the network of the host unless asked otherwise', async () => {
+    await containers.create('open', { started: true });
+    assert.equal(await namespaceOf('open'), readlinkSync('/proc/self/ns/net'));
+    await output('ip', 'link', 'add', 'seen0', 'type', 'bridge');
+    await using _link = {
+      [Symbol.asyncDispose]: async () => void (await output('ip', 'link', 'del', 'seen0')),
+    };
+    assert.ok((await interfaces('open')).includes('seen0'));
+    assert.equal(await holdsNetAdmin('open'), false);
+    await containers.remove('open');
+  });
+
+  test('a private network is loopback only, and the container may change it', async () => {
+    await containers.create('alone', { started: true, privateNetwork: true });
+    assert.notEqual(await namespaceOf('alone'), readlinkSync('/proc/self/ns/net'));
+    assert.deepEqual(await interfaces('alone'), ['lo']);
+    assert.match(await containers.inside('alone', 'ip', 'addr', 'show', 'dev', 'lo'), /inet 127\.0\.0\.1\/8/);
+    assert.equal(await containers.inside('alone', 'ip', 'route'), '');
+    assert.equal(await holdsNetAdmin('alone'), true);
+    await containers.inside('alone', 'ip', 'link', 'add', 'mine', 'type', 'bridge');
+    assert.equal(hostInterface('mine'), false);
+    await containers.remove('alone');
+  });
+
+  test('a veth link gets an address from the host, reaches it, and goes with the container', async () => {
+    await containers.create('linked', { started: true, networkVeth: true });
+    assert.deepEqual(await interfaces('linked'), ['host0', 'lo']);
+    const address = await addressOf('linked');
+    const [listed] = (await listContainers(store.layout)).filter(({ name }) => name === 'linked');
+    assert.deepEqual(listed?.addresses, [address]);
+    const gateway =
+      /^default via ([0-9.]+)/m.exec(await containers.inside('linked', 'ip', 'route'))?.[1] ?? '';
+    assert.match(await output('ip', 'addr', 'show', 'dev', 've-linked'), new RegExp(` ${gateway}/`));
+    await containers.inside('linked', 'ping', '-c', '1', '-W', '5', gateway);
+    for (const unit of ['systemd-networkd', 'systemd-resolved']) {
+      assert.equal(await containers.inside('linked', 'systemctl', 'is-enabled', unit), 'enabled\n');
+      assert.equal(await containers.inside('linked', 'systemctl', 'is-active', unit), 'active\n');
+    }
+    assert.match(await containers.inside('linked', 'cat', '/etc/resolv.conf'), /^nameserver 127\.0\.0\.53$/m);
+    await containers.stop('linked');
+    assert.equal(hostInterface('ve-linked'), false);
+    await containers.remove('linked');
+  });
+
+  test('a container is put on a bridge of the host, which outlives it', async () => {
+    const network = '/run/systemd/network/50-sdme-test.network';
+    await output('mkdir', '-p', '/run/systemd/network');
+    writeFileSync(network, '[Match]\nName=sdmebr0\n[Network]\nAddress=10.98.0.1/24\nDHCPServer=yes\n');
+    await output('networkctl', 'reload');
+    await output('ip', 'link', 'add', 'sdmebr0', 'type', 'bridge');
+    await using undo = new AsyncDisposableStack();
+    undo.defer(async () => {
+      await output('ip', 'link', 'del', 'sdmebr0');
+      await output('rm', network);
+      await output('networkctl', 'reload');
+    });
+    await containers.create('bridged', { started: true, networkBridge: 'sdmebr0' });
+    assert.match(await output('bridge', 'link', 'show', 'dev', 'vb-bridged'), / master sdmebr0 /);
+    assert.match(await addressOf('bridged'), /^10\.98\.0\./);
+    await containers.inside('bridged', 'ping', '-c', '1', '-W', '5', '10.98.0.1');
+    await containers.stop('bridged');
+    assert.equal(hostInterface('vb-bridged'), false);
+    assert.equal(hostInterface('sdmebr0'), true);
+    await containers.remove('bridged');
+  });
+
+  test('containers of a zone reach each other by name, one of another zone does not', async () => {
+    await containers.create('near', { started: true, networkZone: 'one' });
+    await containers.create('far', { started: true, networkZone: 'one' });
+    await containers.create('other', { started: true, networkZone: 'two' });
+    for (const [from, to] of [
+      ['near', 'far'],
+      ['far', 'near'],
+    ] as const) {
+      await waitFor(`${from} to reach ${to}`, () =>
+        containers.inside(from, 'ping', '-c', '1', '-W', '2', to).then(
+          () => true,
+          () => false,
+        ),
+      );
+    }
+    await addressOf('other');
+    await assert.rejects(
+      containers.inside('other', 'ping', '-c', '1', '-W', '2', 'near'),
+      /Name or service not known|failure in name resolution/,
+    );
+    assert.equal(hostInterface('vz-one'), true);
+
+    // Each has a port 80 of its own.
+    for (const name of ['near', 'far', 'other']) await serve(name);
+    for (const [from, to] of [
+      ['near', 'far'],
+      ['far', 'near'],
+      ['other', 'localhost'],
+    ] as const) {
+      const said = await containers.inside(from, 'nc', '-d', '-w', '5', to, '80');
+      assert.equal(said, `${to === 'localhost' ? from : to}\n`);
+    }
+    for (const name of ['near', 'far', 'other']) await containers.remove(name);
+    for (const name of ['vz-one', 'vz-two', 'vb-near', 'vb-far', 'vb-other'])
+      assert.equal(hostInterface(name), false, name);
+  });
+
+  test('a forwarded port answers from another network namespace', async () => {
+    await containers.create('forward', { started: true, networkVeth: true, ports: ['18080:80'] });
+    await serve('forward');
+    const address = await addressOf('forward');
+    await using undo = new AsyncDisposableStack();
+    const { pid, end } = await otherNetwork();
+    undo.defer(end);
+    await output('ip', ...`link add sdmeout0 type veth peer name inner0 netns ${pid}`.split(' '));
+    await output('ip', 'addr', 'add', '10.99.0.1/24', 'dev', 'sdmeout0');
+    await output('ip', 'link', 'set', 'sdmeout0', 'up');
+    const outside = [`--target=${pid}`, '--net'];
+    await output('nsenter', ...outside, 'ip', 'addr', 'add', '10.99.0.2/24', 'dev', 'inner0');
+    await output('nsenter', ...outside, 'ip', 'link', 'set', 'inner0', 'up');
+    const ask = (port: number): Promise<string> =>
+      output('nsenter', ...outside, 'nc', '-d', '-w', '5', '10.99.0.1', String(port));
+    assert.equal(await waitFor('the forwarded port', () => ask(18080).catch(() => false)), 'forward\n');
+    // Nothing but what was asked for is forwarded.
+    await assert.rejects(ask(80));
+    assert.equal(await answerOf(address, 80), 'forward\n');
+    await containers.remove('forward');
+    await assert.rejects(ask(18080));
+  });
+
+  test('who makes a container with a link is told when the host has no networkd to serve it', async () => {
+    const units = ['systemd-networkd.socket', 'systemd-networkd.service'];
+    await output('systemctl', 'stop', ...units);
+    await using undo = new AsyncDisposableStack();
+    undo.defer(async () => void (await output('systemctl', 'start', ...units)));
+    const lines = await containers.create('unserved', { networkVeth: true });
+    assert.match(lines.join('\n'), /^warning: systemd-networkd is not running on the host/m);
+    assert.deepEqual(await containers.create('private', { privateNetwork: true }), []);
+    await containers.remove('unserved');
+    await containers.remove('private');
+  });
+});
