@@ -10,11 +10,13 @@ import { handleFsCacheClean } from './fs-cache-clean.ts';
 import { handleFsGc } from './fs-gc.ts';
 import { handleFsImport } from './fs-import.ts';
 import { handleFsRm } from './fs-rm.ts';
+import { handleHostApparmorInstall } from './host-apparmor-install.ts';
 import { handleHostPing } from './host-ping.ts';
 
 /** Every kind's handler. */
 export const handlers: Handlers = {
   'host.ping': handleHostPing,
+  'host.apparmor.install': handleHostApparmorInstall,
   'fs.import': handleFsImport,
   'fs.rm': handleFsRm,
   'fs.gc': handleFsGc,

@@ -11,6 +11,7 @@ export const lockKinds = [
   'userns',
   'storage',
   'blobs',
+  'host',
 ] as const;
 export type LockKind = (typeof lockKinds)[number];
 

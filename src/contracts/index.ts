@@ -10,11 +10,13 @@ import { fsCacheClean } from './fs-cache-clean.ts';
 import { fsGc } from './fs-gc.ts';
 import { fsImport } from './fs-import.ts';
 import { fsRm } from './fs-rm.ts';
+import { hostApparmorInstall } from './host-apparmor-install.ts';
 import { hostPing } from './host-ping.ts';
 
 /** Every kind of job, by its name: what producers may submit and workers must handle. */
 export const contracts = {
   'host.ping': hostPing,
+  'host.apparmor.install': hostApparmorInstall,
   'fs.import': fsImport,
   'fs.rm': fsRm,
   'fs.gc': fsGc,

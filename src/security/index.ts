@@ -1,3 +1,5 @@
+export { installApparmorProfile } from './apparmor-install.ts';
+export { apparmorProfileText } from './apparmor-profile.ts';
 export { parseApparmorProfile, parseSystemCallFilter } from './filters.ts';
 export {
   expandSecurity,

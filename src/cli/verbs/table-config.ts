@@ -1,5 +1,5 @@
 import type { VerbSpec } from '../verb.ts';
-import { listingOptionSpecs } from './common-option-specs.ts';
+import { detachOptionSpec, listingOptionSpecs } from './common-option-specs.ts';
 
 /** Verbs for the configuration (contract 1.12), and the version. */
 export const configVerbs: readonly VerbSpec[] = [
@@ -17,6 +17,20 @@ export const configVerbs: readonly VerbSpec[] = [
     operands: '<key> <value>',
     examples: ['sdme config set boot_timeout 120', 'sdme config set auto_fs_gc no'],
     load: () => import('./config-set.ts'),
+  },
+  {
+    words: 'config apparmor-profile',
+    summary: 'print the AppArmor profile of the strict tier, or install it',
+    details:
+      'With --install it is written to /etc/apparmor.d/sdme-default and loaded, now and at every boot of the host. ' +
+      'Where apparmor_parser refuses it, or the kernel has no AppArmor, nothing is written.',
+    options: [
+      { flags: '--install', description: 'write the profile to /etc/apparmor.d and load it (needs root)' },
+      detachOptionSpec,
+    ],
+    withoutRoot: true,
+    examples: ['sdme config apparmor-profile', 'sdme config apparmor-profile --install'],
+    load: () => import('./config-apparmor-profile.ts'),
   },
   {
     words: 'config completions',
