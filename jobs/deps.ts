@@ -1,4 +1,4 @@
-import type { Context } from '../src/base/context.ts';
+import type { JobContext } from '../src/base/context.ts';
 import type { Layout } from '../src/base/paths.ts';
 import type { Settings } from '../src/config/schema.ts';
 import type { InputOf, JobKind, ResultOf } from '../src/contracts/index.ts';
@@ -18,7 +18,7 @@ export interface JobDeps {
  * Does the work of one kind of job. Converges: run twice, the same end state. When `ctx.signal` aborts it ends
  * its children and undoes its staging before it rejects.
  */
-export type Handler<Input, Result> = (ctx: Context, input: Input, deps: JobDeps) => Promise<Result>;
+export type Handler<Input, Result> = (ctx: JobContext, input: Input, deps: JobDeps) => Promise<Result>;
 
 /** One handler for every kind, so that a missing one does not compile. */
 export type Handlers = { readonly [Kind in JobKind]: Handler<InputOf<Kind>, ResultOf<Kind>> };

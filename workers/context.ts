@@ -1,7 +1,7 @@
-import type { Context, ResourceClass } from '../src/base/context.ts';
+import type { JobContext, ResourceClass } from '../src/base/context.ts';
 import { SdmeError } from '../src/base/errors.ts';
-import type { DeliveryRef, RecordWriter } from '../src/queue/lifecycle.ts';
-import type { LimitWatch } from './limits.ts';
+import { announcedWait, type WaitParts } from './announced-wait.ts';
+import type { Children } from './children/children.ts';
 import type { Reporter } from './reporting/reporter.ts';
 import type { Slots } from './slots.ts';
 
@@ -9,21 +9,17 @@ import type { Slots } from './slots.ts';
 export type SlotSets = Readonly<Record<Exclude<ResourceClass, 'none'>, Slots>>;
 
 /** What a job's context is made of. */
-export interface ContextParts {
-  readonly delivery: DeliveryRef;
+export interface ContextParts extends WaitParts {
   readonly signal: AbortSignal;
   readonly reporter: Reporter;
-  readonly records: RecordWriter;
   readonly slots: SlotSets;
-  readonly limits: LimitWatch;
+  readonly child: Children['run'];
 }
 
-/** A wait shorter than this is not worth two writes to the record. */
-const announceAfterMs = 100;
-
 /** The context a handler gets. */
-export function makeContext(parts: ContextParts): Context {
+export function makeContext(parts: ContextParts): JobContext {
   const { delivery, signal, reporter } = parts;
+  let slotsHeld = 0;
   return {
     jobId: delivery.id,
     signal,
@@ -36,33 +32,37 @@ export function makeContext(parts: ContextParts): Context {
     withSlot: async (resource, work) => {
       if (resource === 'none') return work();
       using _slot = await takeSlot(parts, resource);
-      return await work();
+      slotsHeld += 1;
+      try {
+        return await work();
+      } finally {
+        slotsHeld -= 1;
+      }
+    },
+    child: (request) => {
+      if (slotsHeld > 0) return Promise.reject(waitsWithSlot(request.name));
+      return announcedWait(parts, `child ${request.name}`, (onWait) => {
+        onWait();
+        return parts.child(request);
+      });
     },
   };
 }
 
-async function takeSlot(
-  { slots, limits, records, delivery, signal }: ContextParts,
-  resource: Exclude<ResourceClass, 'none'>,
-): Promise<Disposable> {
-  let announced: Promise<unknown> | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  using _excused = limits.excuse();
-  const slot = await slots[resource]
-    .take(signal, () => {
-      timer = setTimeout(() => {
-        announced = records.hold(delivery, `slot ${resource}`);
-        announced.catch(() => undefined);
-      }, announceAfterMs);
-    })
-    .finally(() => clearTimeout(timer));
-  if (announced === undefined) return slot;
+/** The child might want the very slot that its parent holds: such a handler would hang some day. */
+function waitsWithSlot(name: string): SdmeError {
+  return new SdmeError('internal', `the job holds a slot while it asks for its child ${name}`);
+}
+
+async function takeSlot(parts: ContextParts, resource: Exclude<ResourceClass, 'none'>): Promise<Disposable> {
+  let slot: Disposable | undefined;
   try {
-    await announced;
-    await records.resume(delivery);
-    return slot;
-  } catch (cause) {
-    slot[Symbol.dispose]();
-    throw new SdmeError('queue.unavailable', `cannot record that job ${delivery.id} goes on`, { cause });
+    return await announcedWait(parts, `slot ${resource}`, async (onWait) => {
+      slot = await parts.slots[resource].take(parts.signal, onWait);
+      return slot;
+    });
+  } catch (thrown) {
+    slot?.[Symbol.dispose]();
+    throw thrown;
   }
 }

@@ -1,11 +1,16 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { SdmeError, toErrorRecord, toSdmeError } from '../src/base/errors.ts';
 import type { QueueName } from '../src/contracts/index.ts';
 import { type JobBody, openEnvelope } from '../src/queue/envelope.ts';
+import type { DeliveryRef } from '../src/queue/lifecycle.ts';
 import { withdrawnData } from '../src/queue/scripts/cancel.ts';
 import { keptPoison, type QuarantineNote } from '../src/queue/upkeep.ts';
-import { type AttemptParts, cancelledError, runAttempt } from './attempt.ts';
+import { runAttempt } from './attempt/attempt.ts';
+import { cancelledError } from './attempt/ending.ts';
+import type { AttemptParts } from './attempt/parts.ts';
+import { type ChildServices, isHandBack, type Under } from './children/children.ts';
 import type { Kinds } from './kinds.ts';
 import type { Settlement } from './outcome.ts';
 
@@ -16,10 +21,11 @@ export interface Delivered {
   readonly data: unknown;
 }
 
-export interface DispatcherParts extends Omit<AttemptParts, 'endings' | 'onError'> {
+export interface DispatcherParts extends Omit<AttemptParts, 'endings' | 'onError' | 'children'> {
   readonly host: string;
   readonly kinds: Kinds;
   readonly log: Logger;
+  readonly children: Omit<ChildServices, 'kinds' | 'run'>;
   readonly setAside: (note: QuarantineNote) => Promise<void>;
   /** Whether a worker has begun the job before. */
   readonly hasStarted: (id: string) => Promise<boolean>;
@@ -60,15 +66,24 @@ export function makeDispatcher(parts: DispatcherParts): Dispatcher {
   const onError = (id: string, error: unknown): void => {
     parts.log.error({ job: id, err: error }, 'a record could not be written');
   };
-  const attemptParts: AttemptParts = { ...parts, endings, onError };
+  const nextDelivery = (id: string): DeliveryRef => {
+    deliveries += 1;
+    return { id, token: `${tokenPrefix}:${deliveries}` };
+  };
+  const children: ChildServices = {
+    ...parts.children,
+    kinds: parts.kinds,
+    run: (body, under, signal) => runChild(body, under, signal),
+  };
+  const attemptParts: AttemptParts = { ...parts, endings, onError, children };
 
   const handle = async (job: Delivered, controller: AbortController): Promise<Settlement> => {
     if (job.data === withdrawnData) return { do: 'drop' };
-    deliveries += 1;
-    const delivery = { id: job.id, token: `${tokenPrefix}:${deliveries}` };
+    const delivery = nextDelivery(job.id);
     let body: JobBody;
     try {
       body = openEnvelope(job.data, { id: job.id, host: parts.host, queue: job.queue });
+      if (body.parent !== undefined) throw lostChild(body.parent.id);
     } catch (error) {
       await setAside(parts, job, toSdmeError(error));
       return { do: 'drop' };
@@ -97,6 +112,41 @@ export function makeDispatcher(parts: DispatcherParts): Dispatcher {
     return settled;
   };
 
+  const attemptChild = async (
+    body: JobBody,
+    under: Under,
+    controller: AbortController,
+  ): Promise<Settlement> => {
+    const kind = parts.kinds.get(body.kind);
+    if (kind === undefined) throw unknownKind(body);
+    for (let fresh = under.fresh; ; fresh = false) {
+      const delivery = nextDelivery(body.id);
+      const settlement = await runAttempt(attemptParts, {
+        body,
+        kind,
+        delivery,
+        controller,
+        under: { ...under, fresh },
+      });
+      report(parts.log, body, settlement);
+      if (settlement.do !== 'retry') return settlement;
+      await delay(settlement.delayMs, undefined, { signal: controller.signal }).catch(() => undefined);
+    }
+  };
+
+  const runChild = async (body: JobBody, under: Under, signal: AbortSignal): Promise<Settlement> => {
+    const controller = new AbortController();
+    const onAbort = (): void => controller.abort(endedWith(signal.reason));
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    const settled = attemptChild(body, under, controller).finally(() => {
+      inHand.delete(body.id);
+      signal.removeEventListener('abort', onAbort);
+    });
+    inHand.set(body.id, { controller, settled });
+    return settled;
+  };
+
   return {
     deliver,
     ids: () => [...inHand.keys()],
@@ -117,6 +167,19 @@ export function makeDispatcher(parts: DispatcherParts): Dispatcher {
       await Promise.all(endings);
     },
   };
+}
+
+/** Why a child ends when its parent is told to. */
+function endedWith(reason: unknown): SdmeError {
+  const { message } = toSdmeError(reason);
+  if (isHandBack(reason)) return new SdmeError('job.handed-back', message);
+  return new SdmeError('job.cancelled', `the job was cancelled together with its parent: ${message}`);
+}
+
+/** A child runs by the call of its parent only, which has locks that the child counts on. */
+function lostChild(parent: string): SdmeError {
+  const message = `it is a child of job ${parent}, and children do not come out of a queue`;
+  return new SdmeError('job.envelope-invalid', message);
 }
 
 async function setAside(parts: DispatcherParts, job: Delivered, error: SdmeError): Promise<void> {

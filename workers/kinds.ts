@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Handlers, JobDeps } from '../jobs/index.ts';
-import type { Context } from '../src/base/context.ts';
+import type { JobContext } from '../src/base/context.ts';
 import { SdmeError } from '../src/base/errors.ts';
 import {
   type Contract,
@@ -17,8 +17,11 @@ import {
 /** A job whose input has been checked: what it locks, and its handler with the input in it. */
 export interface PreparedJob {
   readonly locks: readonly LockRequest[];
+  /** The input after its schema. */
+  readonly input: unknown;
+  readonly subject: string;
   /** Runs the handler; gives the result after its schema. */
-  run(ctx: Context): Promise<unknown>;
+  run(ctx: JobContext): Promise<unknown>;
 }
 
 /** A kind as the dispatcher sees it: contract and handler joined, their types closed over. */
@@ -41,7 +44,7 @@ export type Kinds = ReadonlyMap<string, Kind>;
 /** Joins one contract with its handler and what the handler needs. */
 export function bindKind<Input, Result, Deps>(
   contract: Contract<string, Input, Result>,
-  handler: (ctx: Context, input: Input, deps: Deps) => Promise<Result>,
+  handler: (ctx: JobContext, input: Input, deps: Deps) => Promise<Result>,
   deps: Deps,
 ): Kind {
   const { kind, queue, retry, limits, maxCrashes } = contract;
@@ -59,6 +62,8 @@ export function bindKind<Input, Result, Deps>(
       }
       return {
         locks: contract.locks(input.data),
+        input: input.data,
+        subject: contract.subject(input.data),
         run: async (ctx) => {
           const result = contract.result.safeParse(await handler(ctx, input.data, deps));
           if (result.success) return result.data;

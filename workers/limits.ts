@@ -1,5 +1,17 @@
 import { SdmeError } from '../src/base/errors.ts';
 import type { JobLimits } from '../src/contracts/index.ts';
+import type { JobBody } from '../src/queue/envelope.ts';
+import type { Kind } from './kinds.ts';
+
+/** The kind's limits with the job's own on top. Pure. */
+export function limitsOf(kind: Pick<Kind, 'limits'>, body: Pick<JobBody, 'limits'>): JobLimits {
+  const { queueMs, runMs, noProgressMs } = kind.limits;
+  return {
+    queueMs: body.limits?.queueMs ?? queueMs,
+    runMs: body.limits?.runMs ?? runMs,
+    noProgressMs: body.limits?.noProgressMs ?? noProgressMs,
+  };
+}
 
 /** Watches one attempt's limits; aborts it when one is broken. */
 export interface LimitWatch extends Disposable {

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { toErrorRecord, toSdmeError } from '../src/base/errors.ts';
+import { SdmeError, toErrorRecord, toSdmeError } from '../src/base/errors.ts';
 import { newUlid } from '../src/base/ulid.ts';
 import { envelopeType } from '../src/queue/envelope.ts';
 import type { RecordWriter } from '../src/queue/lifecycle.ts';
@@ -11,6 +11,7 @@ import {
   findExpired,
   findStrays,
   giveUp,
+  isLive,
   storedBody,
   sweepEnded,
 } from '../src/queue/upkeep.ts';
@@ -79,13 +80,18 @@ export function makeUpkeep(parts: UpkeepParts): Upkeep {
 }
 
 /** Puts jobs into BullMQ that have a record and are not there. */
-async function bringBack({ redis, host, dispatcher, queues, records, log }: UpkeepParts): Promise<void> {
+async function bringBack(parts: UpkeepParts): Promise<void> {
+  const { redis, host, dispatcher, queues, records, log } = parts;
   for (const id of await findStrays(redis, host, Date.now() - strayAgeMs)) {
     if (dispatcher.has(id)) continue;
     try {
       const stored = await storedBody(redis, id);
       if (stored === undefined) continue;
-      const { queue, kind } = stored.body;
+      const { queue, kind, parent } = stored.body;
+      if (parent !== undefined) {
+        await endOrphan(parts, id, parent.id);
+        continue;
+      }
       await queues.add([{ host, queue, id, kind, envelope: { t: envelopeType, p: stored.text, s: [] } }]);
       log.info({ job: id }, 'put into the queue, where it was missing');
     } catch (thrown) {
@@ -94,6 +100,17 @@ async function bringBack({ redis, host, dispatcher, queues, records, log }: Upke
       await records.finish({ id, token: newUlid() }, { state: 'failed', error: toErrorRecord(error) });
     }
   }
+}
+
+/**
+ * Cancels a child whose parent has ended without it: its worker died, and the parent was not run again. As long as
+ * the parent lives, it is the parent's to run it.
+ */
+async function endOrphan({ redis, records, log }: UpkeepParts, id: string, parent: string): Promise<void> {
+  if (await isLive(redis, parent)) return;
+  const error = new SdmeError('job.cancelled', `the job was cancelled, as its parent ${parent} has ended`);
+  await records.finish({ id, token: newUlid() }, { state: 'cancelled', error: toErrorRecord(error) });
+  log.info({ job: id, parent }, 'cancelled: its parent has ended');
 }
 
 /** Fails jobs that no worker took within the time they were allowed to wait. */

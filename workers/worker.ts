@@ -2,10 +2,14 @@ import { availableParallelism, totalmem } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { connectQueue, type QueueTarget } from '../src/queue/connections.ts';
+import { createRecord } from '../src/queue/create-record.ts';
+import { sealEnvelope } from '../src/queue/envelope.ts';
 import { openHints } from '../src/queue/hints.ts';
+import { insist } from '../src/queue/insist.ts';
 import { channels } from '../src/queue/keys.ts';
 import { openRecordWriter } from '../src/queue/lifecycle.ts';
 import { openRecords } from '../src/queue/records.ts';
+import { requestCancel } from '../src/queue/request-cancel.ts';
 import { liveStates } from '../src/queue/states.ts';
 import { openBullQueues } from '../src/queue/submission.ts';
 import { hasStarted, setAside } from '../src/queue/upkeep.ts';
@@ -72,6 +76,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const giveUp = new AbortController();
   const redis = connection.commands;
   const records = openRecordWriter(redis, giveUp.signal);
+  const reader = openRecords(connection);
   const counts = slotCounts(settings, { cores: availableParallelism(), memoryBytes: totalmem() });
   const dispatcher = makeDispatcher({
     host,
@@ -82,6 +87,11 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     locks: openResourceLocks(layout),
     slots: { network: makeSlots(counts.network), disk: makeSlots(counts.disk), cpu: makeSlots(counts.cpu) },
     suspects: makeKeyedMutex(),
+    children: {
+      create: (job) => insist(() => createRecord(redis, job, sealEnvelope(job.body)), giveUp.signal),
+      read: (id) => reader.read(id),
+      cancel: (id) => requestCancel(redis, id),
+    },
     setAside: (note) => setAside(redis, note),
     hasStarted: (id) => hasStarted(redis, id),
   });
@@ -112,7 +122,6 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     }),
   );
   const opened = starting.move();
-  const reader = openRecords(connection);
   return {
     isIdle: async () => dispatcher.ids().length === 0 && (await reader.count(host, liveStates)) === 0,
     stop: async (limits) => {

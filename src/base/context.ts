@@ -1,4 +1,4 @@
-import type { ErrorRecord } from './errors.ts';
+import { type ErrorRecord, SdmeError } from './errors.ts';
 
 /** What a progress count counts. */
 export type ProgressUnit = 'bytes' | 'files' | 'items';
@@ -55,11 +55,37 @@ export interface Context {
   withSlot<T>(resource: ResourceClass, work: () => Promise<T>): Promise<T>;
 }
 
-/** A `Context` for callers that are no job (tests, read-only verbs): logs nowhere, counts nowhere. */
+/** What a running job asks another job to do for it. */
+export interface ChildRequest {
+  /**
+   * Names the child among the children of its job, e.g. `preshift`. Asked for again under the same name, also
+   * after the job was delivered anew, it is the same child; `input` must be the same then.
+   */
+  readonly name: string;
+  readonly kind: string;
+  readonly input: unknown;
+}
+
+/** Runs jobs as children of the job it belongs to. */
+export interface ChildRunner {
+  /**
+   * Runs a child and waits for its end; gives its result. The child has a record, a log and a journal entry of its
+   * own. It needs no place in a queue, it does not take locks again that its parent holds, and it is cancelled when
+   * its parent ends before it does. Must not be called while the job holds a slot.
+   * @throws SdmeError `job.child-failed`, `input.invalid`, `job.idempotency-mismatch`; the signal's reason once the
+   * child is gone
+   */
+  child(request: ChildRequest): Promise<unknown>;
+}
+
+/** What the handler of a job gets. */
+export interface JobContext extends Context, ChildRunner {}
+
+/** A context for callers that are no job (tests, read-only verbs): logs nowhere, counts nowhere, has no children. */
 export function detachedContext(
   signal: AbortSignal = new AbortController().signal,
   jobId = 'detached',
-): Context {
+): JobContext {
   const ignore = (): void => {};
   const item: ProgressItem = { add: ignore, set: ignore, note: ignore, end: ignore };
   return {
@@ -68,6 +94,8 @@ export function detachedContext(
     log: { info: ignore, warn: ignore, error: ignore },
     progress: { step: ignore, item: () => item },
     withSlot: (_resource, work) => work(),
+    child: ({ name }) =>
+      Promise.reject(new SdmeError('internal', `only a job that runs can have the child ${name}`)),
   };
 }
 

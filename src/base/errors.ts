@@ -35,6 +35,10 @@ export const errorCatalogue = {
     meaning: 'the job made no progress for longer than it was allowed to',
   },
   'job.crashed': { retryable: false, meaning: 'the worker died while it ran this job, too many times' },
+  'job.child-failed': {
+    retryable: false,
+    meaning: 'a job that this one had started to do a part of its work failed or was cancelled',
+  },
   'job.idempotency-mismatch': {
     retryable: false,
     meaning: 'the idempotency key was used with other arguments',

@@ -46,6 +46,7 @@ export function isJobKind(text: string): text is JobKind {
   return Object.hasOwn(contracts, text);
 }
 
+export { runChild } from './child.ts';
 export type { ContainerCreateInput } from './container-create.ts';
 export * from './container-options.ts';
 export type { ContainerRestartInput } from './container-restart.ts';

@@ -10,6 +10,9 @@ export const batchId = z.string().regex(/^b-[0-9a-z]{26}$/, 'is not a batch id')
 /** A host's id. */
 export const hostId = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'is not a host id');
 
+/** What a child is called among its parent's children. */
+export const childName = z.string().regex(/^[a-z0-9][a-z0-9._:/-]{0,127}$/, 'is not the name of a child');
+
 const errorCode = z.custom<ErrorCode>(
   (value) => typeof value === 'string' && isErrorCode(value),
   'is not an error code',
@@ -69,6 +72,10 @@ export const jobRecord = z.strictObject({
   cancelRequestedAt: z.number().optional(),
   idempotencyKey: z.string().optional(),
   batch: z.string().optional(),
+  /** The job that runs this one as a part of its own work, and the name it has there. */
+  parent: z.strictObject({ id: z.string(), name: z.string() }).optional(),
+  /** Ids of the jobs this one runs as parts of its work, by name. */
+  children: z.record(z.string(), z.string()).optional(),
   /** The job this one runs again, see `job retry`. */
   retryOf: z.string().optional(),
   /** Rises by one with each change, so that a reader knows whether it has seen the newest. */

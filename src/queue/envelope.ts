@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { SdmeError } from '../base/errors.ts';
 import { newUlid } from '../base/ulid.ts';
-import { batchId, type Contract, hostId, type JobLimits, jobId } from '../contracts/index.ts';
+import { batchId, type Contract, childName, hostId, type JobLimits, jobId } from '../contracts/index.ts';
 
 /** The type of a job's body; signatures will cover it together with the bytes (DSSE). */
 export const envelopeType = 'application/vnd.sdme.job.v1+json';
@@ -34,6 +34,7 @@ export const jobBody = z.strictObject({
     .optional(),
   batch: z.strictObject({ id: batchId, index: z.number().int().nonnegative() }).optional(),
   retryOf: jobId.optional(),
+  parent: z.strictObject({ id: jobId, name: childName }).optional(),
 });
 export type JobBody = z.output<typeof jobBody>;
 
@@ -56,11 +57,12 @@ export interface JobRequest {
   readonly limits?: Partial<JobLimits>;
   readonly batch?: { readonly id: string; readonly index: number };
   readonly retryOf?: string;
+  readonly parent?: { readonly id: string; readonly name: string };
 }
 
 /** The body of a new job of a kind; `input` is the parsed one. */
 export function newJobBody<Input>(
-  contract: Contract<string, Input, unknown>,
+  contract: Pick<Contract<string, Input, unknown>, 'kind' | 'queue' | 'limits'>,
   input: Input,
   request: JobRequest,
 ): JobBody {
@@ -80,6 +82,7 @@ export function newJobBody<Input>(
     ...(request.limits === undefined ? {} : { limits: request.limits }),
     ...(request.batch === undefined ? {} : { batch: request.batch }),
     ...(request.retryOf === undefined ? {} : { retryOf: request.retryOf }),
+    ...(request.parent === undefined ? {} : { parent: request.parent }),
   };
 }
 

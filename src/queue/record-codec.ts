@@ -32,11 +32,22 @@ export function decodeRecord(id: string, hash: RecordHash): JobRecord {
       cancelRequestedAt: number('cancelRequestedAt'),
       idempotencyKey: hash.idempotencyKey,
       batch: hash.batch,
+      parent: hash.parent === undefined ? undefined : { id: hash.parent, name: hash.parentName },
+      children: childrenOf(hash),
       retryOf: hash.retryOf,
       revision: number('revision'),
       logLines: number('logLines') ?? 0,
     }),
   );
+}
+
+/** What the names of a record's fields begin with that hold its children's ids; the child's name follows. */
+export const childField = 'child:';
+
+function childrenOf(hash: RecordHash): Record<string, string> | undefined {
+  const children = Object.entries(hash).filter(([field]) => field.startsWith(childField));
+  if (children.length === 0) return undefined;
+  return Object.fromEntries(children.map(([field, id]) => [field.slice(childField.length), id]));
 }
 
 function withoutUndefined(object: Record<string, unknown>): Record<string, unknown> {

@@ -1,28 +1,15 @@
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { z } from 'zod';
-import { SdmeError, toErrorRecord } from '../base/errors.ts';
+import { SdmeError } from '../base/errors.ts';
 import type { JobRecord, QueueName } from '../contracts/index.ts';
 import type { QueueConnection } from './connections.ts';
-import { argumentDigest, type Envelope, type JobBody, sealEnvelope } from './envelope.ts';
-import { bullQueueName, keyPrefix, keys } from './keys.ts';
+import { createRecord, type NewJob, type Submission } from './create-record.ts';
+import { type Envelope, sealEnvelope } from './envelope.ts';
+import { bullQueueName, keyPrefix } from './keys.ts';
 import { openRecords } from './records.ts';
+import { requestCancel } from './request-cancel.ts';
 
-/** A job ready to be submitted. */
-export interface NewJob {
-  readonly body: JobBody;
-  /** The object a listing shows: `contract.subject(input)`. */
-  readonly subject: string;
-  /** Attempts in all: `contract.retry.attempts`. */
-  readonly attempts: number;
-  /** In a batch: the ended job whose place this one takes. */
-  readonly replaces?: string;
-}
-
-/** What became of a submission. `existing`: the id is that of the job that was there already. */
-export type Submission =
-  | { readonly outcome: 'created' | 'existing'; readonly id: string }
-  | { readonly outcome: 'mismatch'; readonly id: string };
+export type { NewJob, Submission } from './create-record.ts';
 
 /** The producer's write side of the queue. */
 export interface Submitter {
@@ -56,8 +43,6 @@ export function openSubmitter(connection: QueueConnection): Submitter {
   };
 }
 
-const submitReply = z.tuple([z.enum(['created', 'existing', 'mismatch']), z.string()]);
-
 /** Jobs written to the server in one go; bounds what lies in memory for a batch of 10,000. */
 const chunk = 500;
 
@@ -72,54 +57,6 @@ async function submit(redis: Redis, queues: BullQueues, jobs: readonly NewJob[])
     answers.push(...replies);
   }
   return answers;
-}
-
-async function createRecord(redis: Redis, job: NewJob, envelope: Envelope): Promise<Submission> {
-  const { body } = job;
-  const key = body.idempotencyKey === undefined ? '' : keys.idempotency(body.host, body.idempotencyKey);
-  const fields: Record<string, string | number | undefined> = {
-    kind: body.kind,
-    host: body.host,
-    queue: body.queue,
-    subject: job.subject,
-    attempts: job.attempts,
-    submittedAt: body.submittedAt,
-    envelope: envelope.p,
-    idempotencyKey: body.idempotencyKey,
-    idem: key === '' ? undefined : key,
-    batch: body.batch?.id,
-    batchIndex: body.batch?.index,
-    retryOf: body.retryOf,
-  };
-  const pairs = Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [name, value]));
-  const reply = await redis.sdmeSubmit(
-    keys.job(body.id),
-    `${keyPrefix}:`,
-    body.id,
-    body.host,
-    body.submittedAt,
-    body.expiresAt,
-    key,
-    key === '' ? '' : argumentDigest(body),
-    body.batch?.id ?? '',
-    body.batch?.index ?? '',
-    job.replaces ?? '',
-    ...pairs,
-  );
-  const [outcome, id] = submitReply.parse(reply);
-  return { outcome, id };
-}
-
-const cancelReply = z.tuple([z.string(), z.string(), z.enum(['control', 'bulk', ''])]);
-
-async function requestCancel(
-  redis: Redis,
-  id: string,
-): Promise<{ host: string; queue: QueueName } | undefined> {
-  const error = toErrorRecord(new SdmeError('job.cancelled', 'the job was cancelled before it began'));
-  const reply = await redis.sdmeCancel(keys.job(id), `${keyPrefix}:`, id, Date.now(), JSON.stringify(error));
-  const [, host, queue] = cancelReply.parse(reply);
-  return queue === '' ? undefined : { host, queue };
 }
 
 /** A job to be put into a BullMQ queue. */

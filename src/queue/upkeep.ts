@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import type { ErrorRecord } from '../base/errors.ts';
-import { endStates, type JobState, type QueueName } from '../contracts/index.ts';
+import { endStates, isEndState, type JobState, type QueueName } from '../contracts/index.ts';
 import { type JobBody, parseBody } from './envelope.ts';
 import { bullQueueName, keyPrefix, keys } from './keys.ts';
-import { liveStates } from './states.ts';
+import { liveStates, parseState } from './states.ts';
 
 /** What was set aside because it is no job of ours. */
 export const quarantineNote = z.strictObject({
@@ -75,6 +75,12 @@ export async function storedBody(
   if (typeof state !== 'string' || typeof text !== 'string') return undefined;
   if (!liveStates.includes(state as JobState)) return undefined;
   return { body: parseBody(text), text };
+}
+
+/** True while there is such a job and it has not ended. */
+export async function isLive(redis: Redis, id: string): Promise<boolean> {
+  const state = parseState((await redis.hget(keys.job(id), 'state')) ?? '');
+  return state !== undefined && !isEndState(state);
 }
 
 /** Ids of a host's jobs that no worker has taken within the time they were allowed to wait. */

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { type Context, detachedContext } from '../../src/base/context.ts';
+import { detachedContext, type JobContext } from '../../src/base/context.ts';
 import { type Layout, layoutOf } from '../../src/base/paths.ts';
 import { parseSettings } from '../../src/config/load.ts';
 import type { Settings } from '../../src/config/schema.ts';
@@ -34,7 +34,7 @@ export async function output(program: string, ...args: string[]): Promise<string
 
 /** What a job's log got, beside the context that writes it. */
 export interface LoggedContext {
-  readonly ctx: Context;
+  readonly ctx: JobContext;
   readonly lines: string[];
 }
 

@@ -1,8 +1,9 @@
 import { SdmeError } from '../../src/base/errors.ts';
-import { type Layout, lockKinds } from '../../src/base/paths.ts';
+import type { Layout } from '../../src/base/paths.ts';
 import type { LockRequest } from '../../src/contracts/index.ts';
 import { takeLock, waitForLock } from '../../src/system/fs/locks.ts';
 import { makeKeyedMutex } from './mutex.ts';
+import { inLockOrder, lockKey } from './order.ts';
 
 /** The locks of this worker's jobs. */
 export interface ResourceLocks {
@@ -18,21 +19,6 @@ export interface ResourceLocks {
 }
 
 const noLocks: AsyncDisposable = { [Symbol.asyncDispose]: () => Promise.resolve() };
-
-/** Each lock once, the stronger mode if asked for twice, in the order of `lockKinds` and then by name. Pure. */
-export function inLockOrder(requests: readonly LockRequest[]): LockRequest[] {
-  const byKey = new Map<string, LockRequest>();
-  for (const request of requests) {
-    const key = lockKey(request);
-    if (byKey.get(key)?.mode !== 'exclusive') byKey.set(key, request);
-  }
-  const rank = ({ kind }: LockRequest): number => lockKinds.indexOf(kind);
-  return [...byKey.values()].sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
-}
-
-function lockKey({ kind, name }: LockRequest): string {
-  return `${kind}/${name}`;
-}
 
 /**
  * Locks of two layers: a mutex in this process, which is fair and costs nothing, and below it the layout's

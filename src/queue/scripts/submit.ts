@@ -5,7 +5,8 @@ import { prelude } from './prelude.ts';
  * key cannot both create (bullmq-facts, users' list no. 9).
  *
  * KEYS[1] record; ARGV 3 host, 4 now, 5 expiresAt, 6 idempotency key or '', 7 argument digest, 8 batch or '',
- * 9 index in it, 10 id of the job of the batch that this one replaces or '', 11… fields and values.
+ * 9 index in it, 10 id of the job of the batch that this one replaces or '', 11 parent or '', 12 the field of the
+ * parent's record that keeps its child, 13… fields and values.
  * Returns {'created'|'existing'|'mismatch', job id}.
  */
 export const submitScript = `${prelude}
@@ -42,8 +43,9 @@ if batch ~= '' then
 end
 if idem ~= '' then call('SET', idem, digest .. ' ' .. id) end
 local fields = { 'state', 'queued', 'revision', '1' }
-for i = 11, #ARGV do fields[#fields + 1] = ARGV[i] end
+for i = 13, #ARGV do fields[#fields + 1] = ARGV[i] end
 call('HSET', key, unpack(fields))
+if ARGV[11] ~= '' then call('HSET', P .. 'job:' .. ARGV[11], ARGV[12], id) end
 local h = P .. 'host:' .. host .. ':'
 call('ZADD', h .. 'jobs', now, id)
 call('ZADD', h .. 'in:queued', ARGV[5], id)

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { SdmeError } from '../../../src/base/errors.ts';
-import { limitsOf } from '../../../workers/attempt.ts';
-import { watchLimits } from '../../../workers/limits.ts';
+import { limitsOf, watchLimits } from '../../../workers/limits.ts';
 import { waitFor } from '../../helpers/wait-for.ts';
 
 test("a job's own limits go before those of its kind", () => {

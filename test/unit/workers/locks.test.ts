@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { layoutOf } from '../../../src/base/paths.ts';
 import { takeLock } from '../../../src/system/fs/locks.ts';
-import { inLockOrder, openResourceLocks } from '../../../workers/locks/resource-locks.ts';
+import { inLockOrder } from '../../../workers/locks/order.ts';
+import { openResourceLocks } from '../../../workers/locks/resource-locks.ts';
 
 const never = new AbortController().signal;
 

@@ -1,4 +1,4 @@
-import type { DeliveryRef, Moved, RecordWriter, Started } from '../src/queue/lifecycle.ts';
+import type { DeliveryRef, Moved, RecordWriter, Started } from '../../src/queue/lifecycle.ts';
 
 /** The write that says a job is running. */
 export interface RecordStart {
