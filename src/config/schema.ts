@@ -80,6 +80,12 @@ export const settingsSchema = z.strictObject({
     .string()
     .default('systemd-resolved.service')
     .describe('services masked in new containers'),
+  userns_mapping: z
+    .enum(['auto', 'idmap', 'shift'])
+    .default('auto')
+    .describe(
+      'how files get the ids of a user namespace: idmap maps mounts, shift gives copies away; auto: idmap where it works',
+    ),
   default_storage_backend: z.enum(['', 'overlay']).default('').describe('storage of new containers'),
   host_id: z
     .string()

@@ -54,6 +54,9 @@ function usernsArguments(record: ContainerRecord, facts: ArgumentFacts): string[
   const range = record.USERNS_RANGE ?? usualRange;
   const shift = record.USERNS_SHIFT;
   const users = shift === undefined ? 'pick' : `${shift - facts.ownUsernsBase}:${range}`;
+  // The tree comes to nspawn with its final owners, so it has none to change.
+  if (record.USERNS_MAPPING !== undefined)
+    return [`--private-users=${users}`, '--private-users-ownership=off'];
   const wide = record.STORAGE === 'btrfs' ? 'map' : 'off';
   return [`--private-users=${users}`, `--private-users-ownership=${range === usualRange ? 'auto' : wide}`];
 }

@@ -21,6 +21,7 @@ import { claimName, findRecord, writeRecord } from './state-file.ts';
 import { prepareSubmounts } from './submounts.ts';
 import { unitName } from './template-unit.ts';
 import { removeUnits, requireSystemd, writeUnits } from './unit-files.ts';
+import { giveLayerToUsers, settleUsers } from './user-namespace.ts';
 import { makeLayerDirectories, writeLayer } from './write-layer.ts';
 
 /** A mask that takes `read` or `execute` from others would make files in containers unreadable (contract 1.4). */
@@ -146,8 +147,9 @@ export async function createContainer(
   const root = await requireRootfs(input, layout);
   const facts = await gatherLayerFacts(root, deps, input.ociEnvs);
   const planned = newRecord(input, { ...unwired, isNixos: facts.isNixos, applications: facts.applications });
-  const { record, volumes, notes } = wireApplications(planned.record, facts, input, layout);
-  await warnWithoutNetworkd(ctx, bus, record);
+  const wired = wireApplications(planned.record, facts, input, layout);
+  const { volumes, notes } = wired;
+  await warnWithoutNetworkd(ctx, bus, wired.record);
   for (const note of [...planned.notes, ...notes]) ctx.log.info(note);
 
   ctx.progress.step('create');
@@ -155,7 +157,10 @@ export async function createContainer(
   await claimName(layout, name);
   undo.defer(() => removeContainerFiles(name, layout));
   await makeLayerDirectories(layout.containerDir(name));
+  await using users = await settleUsers(ctx, bus, wired.record, deps);
+  const { record } = users;
   writeLayer(join(layout.containerDir(name), 'upper'), root, planLayer(record, facts));
+  giveLayerToUsers(record, deps);
   await makeVolumes(volumes, record, layout, undo);
   await writeFile(makerFile(layout, name), ctx.jobId, { mode: 0o600 });
   if (input.enable) await enableAtBoot(ctx, bus, record, deps, undo);

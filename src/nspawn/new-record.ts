@@ -80,6 +80,7 @@ export function newRecord(input: ContainerCreateInput, facts: NewRecordFacts): N
     READ_ONLY: yes(security.readOnly),
     USERNS_SHIFT: undefined,
     USERNS_RANGE: undefined,
+    USERNS_MAPPING: undefined,
     DROP_CAPS: [...security.dropCapabilities],
     ADD_CAPS: [...security.addCapabilities],
     SYSCALL_FILTER: [...security.systemCallFilters],

@@ -1,6 +1,6 @@
-import { SdmeError } from '../base/errors.ts';
 import type { Layout } from '../base/paths.ts';
-import { type ArgumentFacts, lowerDirectory, nspawnArguments } from './arguments.ts';
+import { type ArgumentFacts, nspawnArguments } from './arguments.ts';
+import { layerMounts, layersOf } from './layer-mounts.ts';
 import { unixExportPath } from './nspawn-leftovers.ts';
 import type { ContainerRecord } from './record.ts';
 import { escapeSpecifiers, quoteCommand } from './unit-quote.ts';
@@ -27,55 +27,15 @@ export interface NspawnConfOptions {
   readonly restartSec: number;
 }
 
-/** A path inside overlayfs options, where `,` and `:` separate and `\` escapes. */
-function overlayPath(path: string): string {
-  if (/[,:\\]/.test(path)) {
-    throw new SdmeError(
-      'config.invalid',
-      `an overlay cannot be mounted from ${JSON.stringify(path)}: ',', ':' and '\\' have a meaning there; use another datadir`,
-    );
-  }
-  return path;
-}
-
-/** The arguments of mount(8) for one overlay. */
-export function overlayMountArguments(lower: string, upper: string, work: string, target: string): string[] {
-  const options = `lowerdir=${overlayPath(lower)},upperdir=${overlayPath(upper)},workdir=${overlayPath(work)}`;
-  return ['-t', 'overlay', 'overlay', '-o', options, target];
-}
-
-/** Where the layers of a host mount point lie, and where it is seen in the container's tree. */
-export function submountPaths(
-  containerDir: string,
-  mountPoint: string,
-): { upper: string; work: string; merged: string } {
-  const relative = mountPoint.replace(/^\/+/, '');
-  return {
-    upper: `${containerDir}/submounts/${relative}/upper`,
-    work: `${containerDir}/submounts/${relative}/work`,
-    merged: `${containerDir}/merged/${relative}`,
-  };
-}
-
 function restartLines(record: ContainerRecord, restartSec: number): string[] {
   if (record.RESTART_POLICY !== 'on-failure') return [];
   return ['Restart=on-failure', `RestartSec=${record.RESTART_SEC ?? restartSec}s`];
 }
 
 function mountLines({ record, layout, programs, submounts }: NspawnConfOptions): string[] {
-  const dir = layout.containerDir(record.NAME);
-  const root = overlayMountArguments(
-    lowerDirectory(record, layout.rootfsDir),
-    `${dir}/upper`,
-    `${dir}/work`,
-    `${dir}/merged`,
+  return layerMounts(record, layersOf(record, layout, submounts)).map(
+    (mount) => `ExecStartPre=${mount.optional ? '-' : ''}${quoteCommand(programs.mount, mount.arguments)}`,
   );
-  const below = submounts.map((mountPoint) => {
-    const paths = submountPaths(dir, mountPoint);
-    const args = overlayMountArguments(mountPoint, paths.upper, paths.work, paths.merged);
-    return `ExecStartPre=-${quoteCommand(programs.mount, args)}`;
-  });
-  return [`ExecStartPre=${quoteCommand(programs.mount, root)}`, ...below];
 }
 
 /**
@@ -96,14 +56,13 @@ function leftoverLines(container: string, { umount, busctl }: UnitPrograms): str
 }
 
 function unmountLines({ record, layout, programs, submounts }: NspawnConfOptions): string[] {
-  const dir = layout.containerDir(record.NAME);
-  const targets = [...submounts].reverse().map((mountPoint) => submountPaths(dir, mountPoint).merged);
-  const overlays = [...targets, `${dir}/merged`].map(
-    (target) => `ExecStopPost=-${quoteCommand(programs.umount, [target])}`,
-  );
+  const mounts = layerMounts(record, layersOf(record, layout, submounts));
+  const unmounts = mounts
+    .reverse()
+    .map(({ target }) => `ExecStopPost=-${quoteCommand(programs.umount, [target])}`);
   return record.RESTART_POLICY === 'on-failure'
-    ? [...overlays, ...leftoverLines(record.NAME, programs)]
-    : overlays;
+    ? [...unmounts, ...leftoverLines(record.NAME, programs)]
+    : unmounts;
 }
 
 function startLine({ record, layout, programs, facts, podNetns }: NspawnConfOptions): string {

@@ -49,6 +49,11 @@ const stateKeys = z.object({
   READ_ONLY: yes,
   USERNS_SHIFT: count,
   USERNS_RANGE: count,
+  /**
+   * How the files get the ids of the user namespace: `idmap` by mounts that map them, `shift` by being given away.
+   * Absent: nspawn sees to it.
+   */
+  USERNS_MAPPING: z.enum(['idmap', 'shift']).optional(),
   DROP_CAPS: listOf(','),
   ADD_CAPS: listOf(','),
   SYSCALL_FILTER: listOf(','),

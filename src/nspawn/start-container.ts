@@ -33,8 +33,8 @@ async function prepare(ctx: Context, bus: Bus, record: ContainerRecord, deps: Co
   const containerDir = deps.layout.containerDir(record.NAME);
   await requireLower(record, deps);
   if (record.APPARMOR_PROFILE !== undefined) await requireApparmorProfile(record.APPARMOR_PROFILE);
-  // A host that crashed or a unit that was killed leaves its overlay, and a second one must not cover it.
-  await unmountAtOrBelow(`${containerDir}/merged`, ctx);
+  // A host that crashed or a unit that was killed leaves its mounts, and others must not cover them.
+  await unmountAtOrBelow(containerDir, ctx);
   await clearNspawnLeftovers(record.NAME, ctx);
   await setLayerModes(containerDir);
   await writeUnits(bus, record, await prepareSubmounts(record, deps), deps, ctx);

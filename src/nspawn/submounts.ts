@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { SdmeError } from '../base/errors.ts';
 import { listMounts, type MountEntry } from '../system/mounts.ts';
 import type { ContainerDeps } from './deps.ts';
-import { submountPaths } from './nspawn-conf.ts';
+import { submountPaths } from './layer-mounts.ts';
 import { type ContainerRecord, isHostRoot } from './record.ts';
 
 /** File systems that hold a host's own files, as opposed to the kernel's and to other machines'. */

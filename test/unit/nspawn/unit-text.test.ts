@@ -161,6 +161,22 @@ test('a chosen user namespace is named from the own one, and a wide one is not s
   );
 });
 
+test('a mapped user namespace binds the rootfs with moved ids below the overlay, and leaves no owner to nspawn', () => {
+  const dir = '/var/lib/sdme/containers/web';
+  const state = 'USERNS=yes\nUSERNS_SHIFT=1587085312\nUSERNS_RANGE=65536\nUSERNS_MAPPING=idmap\n';
+  const lines = conf(state).split('\n');
+  assert.deepEqual(
+    lines.filter((line) => /^Exec(StartPre|StopPost)/.test(line)),
+    [
+      `ExecStartPre=/usr/bin/mount --bind -o X-mount.idmap=b:0:1587085312:65536 /var/lib/sdme/fs/debian ${dir}/lower`,
+      `ExecStartPre=/usr/bin/mount -t overlay overlay -o lowerdir=${dir}/lower,upperdir=${dir}/upper,workdir=${dir}/work ${dir}/merged`,
+      `ExecStopPost=-/usr/bin/umount ${dir}/merged`,
+      `ExecStopPost=-/usr/bin/umount ${dir}/lower`,
+    ],
+  );
+  assert.match(lines.join('\n'), / --private-users=1587085312:65536 --private-users-ownership=off /);
+});
+
 test('a host-root clone overlays the root and each mount point, and unmounts them in reverse', () => {
   const text = nspawnConfText({
     record: parseRecord('NAME=web\nROOTFS=\n'),

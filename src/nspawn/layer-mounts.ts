@@ -1,0 +1,94 @@
+import { SdmeError } from '../base/errors.ts';
+import type { Layout } from '../base/paths.ts';
+import { idmapMountArguments } from '../system/idmapped-mount.ts';
+import { lowerDirectory } from './arguments.ts';
+import type { ContainerRecord } from './record.ts';
+import { mappedRange } from './user-range.ts';
+
+/** One mount of a container's tree, as mount(8) makes it. */
+export interface LayerMount {
+  readonly arguments: readonly string[];
+  readonly target: string;
+  /** The container comes up without it when it fails. */
+  readonly optional: boolean;
+}
+
+/** A path inside overlayfs options, where `,` and `:` separate and `\` escapes. */
+function overlayPath(path: string): string {
+  if (/[,:\\]/.test(path)) {
+    throw new SdmeError(
+      'config.invalid',
+      `an overlay cannot be mounted from ${JSON.stringify(path)}: ',', ':' and '\\' have a meaning there; use another datadir`,
+    );
+  }
+  return path;
+}
+
+/** The arguments of mount(8) for one overlay. */
+export function overlayMountArguments(lower: string, upper: string, work: string, target: string): string[] {
+  const options = `lowerdir=${overlayPath(lower)},upperdir=${overlayPath(upper)},workdir=${overlayPath(work)}`;
+  return ['-t', 'overlay', 'overlay', '-o', options, target];
+}
+
+/** The directories of one layered tree: of the whole container, or of a host mount point in a host-root clone. */
+export interface LayerPaths {
+  /** What lies below: a rootfs, `/`, or the mount point. */
+  readonly source: string;
+  /** Where `source` is seen with the container's users, when it is mapped. */
+  readonly lower: string;
+  readonly upper: string;
+  readonly work: string;
+  readonly merged: string;
+}
+
+/** Where the layers of a host mount point lie, and where it is seen in the container's tree. */
+export function submountPaths(containerDir: string, mountPoint: string): LayerPaths {
+  const relative = mountPoint.replace(/^\/+/, '');
+  const own = `${containerDir}/submounts/${relative}`;
+  return {
+    source: mountPoint,
+    lower: `${own}/lower`,
+    upper: `${own}/upper`,
+    work: `${own}/work`,
+    merged: `${containerDir}/merged/${relative}`,
+  };
+}
+
+/** The layered trees of a container: its own first, then those of the host's mount points. */
+export function layersOf(
+  record: ContainerRecord,
+  layout: Pick<Layout, 'containerDir' | 'rootfsDir'>,
+  submounts: readonly string[],
+): LayerPaths[] {
+  const dir = layout.containerDir(record.NAME);
+  const own = {
+    source: lowerDirectory(record, layout.rootfsDir),
+    lower: `${dir}/lower`,
+    upper: `${dir}/upper`,
+    work: `${dir}/work`,
+    merged: `${dir}/merged`,
+  };
+  return [own, ...submounts.map((mountPoint) => submountPaths(dir, mountPoint))];
+}
+
+/**
+ * The mounts that make up a container's tree, in order. overlayfs cannot be idmapped, but what it lies on can: with a
+ * mapped user namespace each lower layer is bound with its ids moved into the container's range, and the overlay is
+ * made over that.
+ */
+export function layerMounts(record: ContainerRecord, layers: readonly LayerPaths[]): LayerMount[] {
+  const range = mappedRange(record);
+  return layers.flatMap(({ source, lower, upper, work, merged }, index): LayerMount[] => {
+    const optional = index > 0;
+    const overlay = (below: string): LayerMount => ({
+      arguments: overlayMountArguments(below, upper, work, merged),
+      target: merged,
+      optional,
+    });
+    if (range === undefined) return [overlay(source)];
+    return [
+      { arguments: idmapMountArguments(source, lower, range), target: lower, optional },
+      overlay(lower),
+    ];
+  });
+}

@@ -1,0 +1,116 @@
+import { readEntries } from '../../system/directory-entries.ts';
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../system/ffi/constants.ts';
+import { openBeneath } from '../../system/open-beneath.ts';
+import {
+  changeOwnerAt,
+  type Ownership,
+  ownershipAt,
+  pathAt,
+  readXattr,
+  writeXattr,
+  xattrNames,
+} from '../../system/owner-calls.ts';
+import { shiftPosixAcl } from '../posix-acl.ts';
+import { shiftId, type UidShift } from '../uid-shift.ts';
+
+/** A file that loses privileges when it is given away, so that they have to be put back. */
+export interface PrivilegedFile {
+  /** From the root of the tree. */
+  readonly path: Buffer;
+  readonly mode: number;
+  /** Value of `security.capability`. */
+  readonly capability: Buffer | undefined;
+}
+
+/** Where the kernel's answers go, one call after the other. */
+export interface Scratch {
+  readonly stat: Buffer;
+  readonly names: Buffer;
+  readonly entries: Buffer;
+}
+
+export function newScratch(): Scratch {
+  return { stat: Buffer.alloc(256), names: Buffer.alloc(65536), entries: Buffer.alloc(32768) };
+}
+
+/** A tree whose files are given away, directory by directory. */
+export interface TreeShift {
+  readonly rootFd: number;
+  readonly shift: UidShift;
+  readonly scratch: Scratch;
+  /** Takes the path of a directory whose entries are still to be given away. */
+  readonly enter: (path: Buffer) => void;
+  /** Takes a file that was left as it is, because its privileges must be noted before it is given away. */
+  readonly spare: (file: PrivilegedFile) => void;
+}
+
+export const capabilityAttribute = 'security.capability';
+const aclAttributes = ['system.posix_acl_access', 'system.posix_acl_default'] as const;
+const setIdBits = 0o6000;
+const separator = Buffer.from('/');
+
+function childPath(directory: Buffer, name: Buffer): Buffer {
+  return directory.length === 0 ? name : Buffer.concat([directory, separator, name]);
+}
+
+/** The ids an inode is to get; undefined when it has them. */
+export function newOwner(
+  { uid, gid }: Ownership,
+  shift: UidShift,
+): { readonly uid: number; readonly gid: number } | undefined {
+  const next = { uid: shiftId(uid, shift), gid: shiftId(gid, shift) };
+  return next.uid === uid && next.gid === gid ? undefined : next;
+}
+
+function shiftAcls(path: Buffer, names: string, shift: UidShift): void {
+  if (!names.includes('posix_acl')) return;
+  for (const name of aclAttributes) {
+    const value = readXattr(path, name);
+    const moved = value && shiftPosixAcl(value, shift);
+    if (moved !== undefined) writeXattr(path, name, moved);
+  }
+}
+
+/** Gives one inode away, or spares it. Only inodes whose ids are in the range are looked at closely. */
+function shiftInode(tree: TreeShift, dirFd: number, name: Buffer, path: Buffer): Ownership {
+  const found = ownershipAt(dirFd, name, tree.scratch.stat);
+  const owner = newOwner(found, tree.shift);
+  if (owner === undefined) return found;
+  const type = found.mode & S_IFMT;
+  if (type !== S_IFLNK) {
+    const inode = pathAt(dirFd, name);
+    const names = xattrNames(inode, tree.scratch.names);
+    shiftAcls(inode, names, tree.shift);
+    if (type === S_IFREG && ((found.mode & setIdBits) !== 0 || names.includes(capabilityAttribute))) {
+      tree.spare({ path, mode: found.mode & 0o7777, capability: readXattr(inode, capabilityAttribute) });
+      return found;
+    }
+  }
+  changeOwnerAt(dirFd, name, owner.uid, owner.gid);
+  return found;
+}
+
+/** Gives the root of the tree away, without what is in it. */
+export function shiftRoot(tree: TreeShift): void {
+  shiftInode(tree, tree.rootFd, Buffer.alloc(1), Buffer.alloc(0));
+}
+
+/**
+ * Gives the entries of a directory away, without what is in its subdirectories. Nothing is followed: neither a
+ * symlink nor a mount point. @returns how many entries there were
+ * @throws SdmeError `syscall`, `disk.full`
+ */
+export function shiftDirectory(tree: TreeShift, path: Buffer): number {
+  using directory = openBeneath(tree.rootFd, path);
+  let count = 0;
+  for (;;) {
+    const entries = readEntries(directory.fd, tree.scratch.entries);
+    if (entries === undefined) return count;
+    for (const { name } of entries) {
+      const here = childPath(path, name);
+      const { mode } = shiftInode(tree, directory.fd, Buffer.concat([name, Buffer.alloc(1)]), here);
+      if ((mode & S_IFMT) === S_IFDIR) tree.enter(here);
+    }
+    count += entries.length;
+  }
+}

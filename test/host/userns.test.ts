@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { lstatSync, readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { handleContainerCreate } from '../../jobs/container-create.ts';
+import { handleContainerRm } from '../../jobs/container-rm.ts';
+import { contracts, type InputOf } from '../../src/contracts/index.ts';
+import { execCommand } from '../../src/nspawn/exec-command.ts';
+import { pickedUidBase, uidRangeSize } from '../../src/security/uid-ranges.ts';
+import {
+  type ContainerStore,
+  containerStore,
+  loggedContext,
+  output,
+  outsideTestHost,
+  traces,
+} from '../helpers/container-host.ts';
+
+const create = (input: Record<string, unknown>): InputOf<'container.create'> =>
+  contracts['container.create'].input.parse(input);
+
+function execInside(container: string, ...command: string[]): Promise<string> {
+  const { program, args } = execCommand({ container, command });
+  return output(program, ...args);
+}
+
+/** Owners of everything below a directory, itself included, as `uid path`. */
+async function ownersBelow(directory: string): Promise<{ path: string; uid: number; gid: number }[]> {
+  const paths = ['', ...(await readdir(directory, { recursive: true }))];
+  return paths.map((path) => {
+    const { uid, gid } = lstatSync(join(directory, path));
+    return { path, uid, gid };
+  });
+}
+
+describe('user namespaces without copying', { skip: outsideTestHost(), timeout: 300_000 }, () => {
+  let store: ContainerStore;
+  const stack = new AsyncDisposableStack();
+  before(async () => {
+    store = stack.use(await containerStore('userns', { userns_mapping: 'idmap' }));
+  });
+  after(() => stack.disposeAsync());
+
+  const made = async (name: string, more: Record<string, unknown> = {}): Promise<void> => {
+    const input = create({ name, rootfs: 'debian', userns: true, ...more });
+    await handleContainerCreate(loggedContext().ctx, input, store);
+  };
+  const remove = async (name: string): Promise<void> => {
+    await handleContainerRm(loggedContext().ctx, { name }, store);
+    assert.deepEqual(await traces(store.layout, name), []);
+  };
+  const upper = (name: string): string => join(store.layout.containerDir(name), 'upper');
+
+  test('files get their ids by a mapped mount: nothing is copied, and what is written belongs to the range', async () => {
+    await made('mapped', { started: true, timeout: 60 });
+    const base = pickedUidBase('mapped');
+    const state = readFileSync(store.layout.stateFile('mapped'), 'utf8');
+    assert.match(
+      state,
+      new RegExp(`^USERNS=yes\nUSERNS_MAPPING=idmap\nUSERNS_RANGE=65536\nUSERNS_SHIFT=${base}$`, 'm'),
+    );
+    assert.match(
+      await execInside('mapped', 'cat', '/proc/self/uid_map'),
+      new RegExp(`^\\s*0\\s+${base}\\s+65536\\s*$`),
+    );
+    assert.match(
+      await execInside('mapped', 'stat', '-c', '%u:%g %a', '/usr/bin/su', '/root'),
+      /^0:0 4755\n0:0 700\n$/,
+    );
+    await execInside(
+      'mapped',
+      'sh',
+      '-c',
+      'touch /root/of-root && touch /var/of-daemon && chown daemon:daemon /var/of-daemon',
+    );
+    assert.equal(lstatSync(join(upper('mapped'), 'root/of-root')).uid, base);
+    assert.equal(lstatSync(join(upper('mapped'), 'var/of-daemon')).uid, base + 1);
+    const owners = await ownersBelow(upper('mapped'));
+    const foreign = owners.filter(({ uid, gid }) =>
+      [uid, gid].some((id) => id < base || id >= base + uidRangeSize),
+    );
+    assert.deepEqual(foreign, []);
+    assert.ok(owners.length < 200, `${owners.length} files in the container's own layer`);
+    await remove('mapped');
+  });
+
+  for (const tier of ['hardened', 'strict']) {
+    test(`a ${tier} container boots over a mapped rootfs`, async () => {
+      await made(tier, { tier, apparmorProfile: 'unconfined', started: true, timeout: 60 });
+      assert.match(await execInside(tier, 'cat', '/proc/self/uid_map'), /^\s*0\s+\d{6,}\s+65536\s*$/);
+      await remove(tier);
+    });
+  }
+});
