@@ -74,7 +74,8 @@ export function startConsumer(options: ConsumerOptions): Consumer {
   );
   worker.on('error', (error) => {
     if ('code' in error) return;
-    log.warn({ queue, err: error }, 'BullMQ reports an error');
+    // Not the error itself: it holds the whole command, a stranger's data included.
+    log.warn({ queue, error: error.message }, 'BullMQ reports an error');
     options.onTrouble();
   });
   worker.on('stalled', (id) => log.warn({ queue, job: id }, 'delivered again, as its lock had run out'));

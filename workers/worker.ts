@@ -19,6 +19,7 @@ import type { Journal } from './journal/journal.ts';
 import type { HostFacts, Kinds } from './kinds.ts';
 import { makeKeyedMutex } from './locks/mutex.ts';
 import { openResourceLocks } from './locks/resource-locks.ts';
+import { coalesce } from './reporting/coalesce.ts';
 import { makeSlots, slotCounts } from './slots.ts';
 import { repeat } from './timers.ts';
 import { makeUpkeep } from './upkeep.ts';
@@ -60,6 +61,7 @@ export function concurrencyFor(slots: Readonly<Record<string, number>>): { contr
 
 const defaultUpkeepMs = 5_000;
 const retentionMs = 60_000;
+const poisonPaceMs = 50;
 
 /** Connects, clears up after a dead predecessor, and begins to take jobs. @throws SdmeError */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
@@ -107,6 +109,9 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     if (id === undefined) soon(upkeep.marks)();
     else dispatcher.cancel(id);
   });
+  // A queue full of poison makes a complaint for each piece.
+  const poison = coalesce(upkeep.poison, poisonPaceMs, onError);
+  starting.defer(poison.stop);
   starting.use(repeat(upkeep.often, options.upkeepMs ?? defaultUpkeepMs, onError));
   starting.use(repeat(upkeep.seldom, retentionMs, onError));
   const concurrency = options.concurrency ?? concurrencyFor(counts);
@@ -118,7 +123,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       commands: redis,
       dispatcher,
       log,
-      onTrouble: soon(upkeep.poison),
+      onTrouble: poison.request,
     }),
   );
   const opened = starting.move();

@@ -122,14 +122,17 @@ export async function evictPoison(
     const poison = await whyUnreadable(redis, `${keyPrefix}:${name}:${id}`);
     if (poison === undefined) continue;
     const note: QuarantineNote = { at: Date.now(), host, queue, id, ...poison };
-    await redis.sdmeEvict(keys.quarantine(), `${keyPrefix}:`, id, name, JSON.stringify(note), keptNotes);
-    notes.push(note);
+    const text = JSON.stringify(note);
+    const places = await redis.sdmeEvict(keys.quarantine(), `${keyPrefix}:`, id, name, text, keptNotes);
+    if (Number(places) > 0) notes.push(note);
   }
   return notes;
 }
 
 /** Fields of BullMQ's that it parses as JSON before a worker sees the job. */
 const parsedFields = ['data', 'opts', 'parent', 'progress'] as const;
+/** Fields that it adds to: of the times it was handed out, has ended, was found without a lock. */
+const countedFields = ['ats', 'atm', 'stc'] as const;
 /** A job that BullMQ has found without a lock this often is one it cannot read for a reason we do not know. */
 const mostStalls = 20;
 
@@ -138,15 +141,27 @@ async function whyUnreadable(redis: Redis, key: string): Promise<{ why: string; 
   // Gone: it was completed or removed since the list was read.
   if (type === 'none') return undefined;
   if (type !== 'hash') return { why: `BullMQ's record of it is a ${type}`, held: '' };
-  const [stalls, ...values] = await redis.hmget(key, 'stc', ...parsedFields);
+  const values = await redis.hmget(key, ...parsedFields, ...countedFields);
   for (const [i, field] of parsedFields.entries()) {
     const value = values[i];
     if (typeof value === 'string' && !isReadable(field, value)) {
       return { why: `BullMQ cannot read its field ${field}`, held: value.slice(0, keptPoison) };
     }
   }
-  if (Number(stalls ?? 0) <= mostStalls) return undefined;
-  return { why: 'BullMQ delivers it again and again', held: String(values[0]).slice(0, keptPoison) };
+  const held = String(values[0]).slice(0, keptPoison);
+  const counts = values.slice(parsedFields.length);
+  for (const [i, field] of countedFields.entries()) {
+    const value = counts[i];
+    if (typeof value === 'string' && !isCount(value))
+      return { why: `BullMQ cannot count on its field ${field}`, held };
+  }
+  const stalls = Number(counts[countedFields.indexOf('stc')] ?? 0);
+  return stalls > mostStalls ? { why: 'BullMQ delivers it again and again', held } : undefined;
+}
+
+/** What HINCRBY takes: an integer, and far from the limit of 64 bits. Pure. */
+export function isCount(text: string): boolean {
+  return /^(0|-?[1-9][0-9]{0,14})$/.test(text);
 }
 
 /** JSON, and for the options an object: BullMQ fails on anything else. Pure. */

@@ -48,7 +48,7 @@ return { #entries, found }
 /**
  * Takes a poisoned job out of a BullMQ queue that BullMQ itself cannot read (bullmq-facts, B6) and keeps what
  * it held. KEYS[1] quarantine list; ARGV 2 id, 3 queue name, 4 the note as JSON, 5 notes kept. Returns how many
- * places it was in.
+ * places it was in; when it was in none somebody else has taken it out, and has noted it.
  */
 export const evictScript = `${prelude}
 local q = P .. ARGV[3] .. ':'
@@ -56,7 +56,9 @@ local places = call('LREM', q .. 'active', 0, id) + call('LREM', q .. 'wait', 0,
   + call('LREM', q .. 'paused', 0, id) + call('ZREM', q .. 'delayed', id) + call('ZREM', q .. 'prioritized', id)
 call('SREM', q .. 'stalled', id)
 call('DEL', q .. id, q .. id .. ':lock', q .. id .. ':logs')
-call('LPUSH', KEYS[1], ARGV[4])
-call('LTRIM', KEYS[1], 0, tonumber(ARGV[5]) - 1)
+if places > 0 then
+  call('LPUSH', KEYS[1], ARGV[4])
+  call('LTRIM', KEYS[1], 0, tonumber(ARGV[5]) - 1)
+end
 return places
 `;

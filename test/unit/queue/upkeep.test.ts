@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isPassing } from '../../../src/queue/insist.ts';
-import { isReadable } from '../../../src/queue/upkeep.ts';
+import { isCount, isReadable } from '../../../src/queue/upkeep.ts';
 
 test('a field of BullMQ is readable when BullMQ does not fail on it', () => {
   assert.ok(isReadable('data', 'null'));
@@ -10,6 +10,11 @@ test('a field of BullMQ is readable when BullMQ does not fail on it', () => {
   assert.ok(!isReadable('opts', '1'));
   assert.ok(!isReadable('data', '{'));
   assert.ok(!isReadable('parent', ''));
+});
+
+test('a count of BullMQ is one that its scripts can add to', () => {
+  for (const text of ['0', '7', '-3', '123456789012345']) assert.ok(isCount(text), text);
+  for (const text of ['', 'x', '1e3', ' 1', '1.5', '007', '9'.repeat(30)]) assert.ok(!isCount(text), text);
 });
 
 test('only errors that pass by themselves are insisted on', () => {
