@@ -26,7 +26,7 @@ import {
  *
  * - the supervisor, which systemd started: takes new namespaces for its children, passes signals on to the
  *   init, and ends as the workload ended;
- * - the init, PID 1 of the new namespace: mounts /proc, gives privileges up, passes signals on to the
+ * - the init, PID 1 of the new namespace: mounts /proc and /dev/pts, gives privileges up, passes signals on to the
  *   workload, reaps whatever is orphaned, and ends as the workload ended, which ends all that is left;
  * - the workload, PID 2, with the signal mask and dispositions that systemd gave.
  *
@@ -40,6 +40,7 @@ import {
 // Numbers of include/uapi/linux: sched.h, mount.h, prctl.h, capability.h, and of signal(7) and wait(2).
 const CLONE_NEWPID_NEWIPC = 0x28000000;
 const MS_NOSUID_NODEV_NOEXEC = 14;
+const MS_NOSUID_NOEXEC = 10;
 const PR_SET_PDEATHSIG = 1;
 const PR_CAPBSET_DROP = 24;
 const CAP_SYS_ADMIN = 21;
@@ -200,7 +201,16 @@ const steps: Step[] = [
   when('child', '!=', 0, 'supervise'),
 
   // 3. The init.
-  ...must('mount', [text('proc'), text('/proc'), text('proc'), MS_NOSUID_NODEV_NOEXEC, 0], 'mount'),
+  ...must(
+    'mount',
+    [text('proc'), text('/proc'), text('proc'), MS_NOSUID_NODEV_NOEXEC, text('proc options')],
+    'mount',
+  ),
+  ...must(
+    'mount',
+    [text('devpts'), text('/dev/pts'), text('devpts'), MS_NOSUID_NOEXEC, text('devpts options')],
+    'mount',
+  ),
   ...must('prctl', [PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0], 'prctl'),
   ...getFrom('uid', 'digit'),
   ...getFrom('gid', 'child'),
@@ -244,7 +254,25 @@ const steps: Step[] = [
   systemCall('exit', [variable('result')], 'result'),
 ];
 
+/**
+ * What the two mounts of the init are made with. A /proc of its own without options would undo ProtectProc= and
+ * ProcSubset= of the unit and bring /proc/sys back, which a root workload could write to. Terminals of its own, as
+ * those of the container's /dev are other people's.
+ */
+const mountArguments = {
+  proc: 'proc',
+  '/proc': '/proc',
+  'proc options': 'hidepid=invisible,subset=pid',
+  devpts: 'devpts',
+  '/dev/pts': '/dev/pts',
+  'devpts options': 'newinstance,ptmxmode=0666,mode=0620,gid=5',
+} as const;
+
 const bytesOf = (string: string): Uint8Array => new TextEncoder().encode(string);
+
+const mountTexts = Object.fromEntries(
+  Object.entries(mountArguments).map(([name, argument]) => [name, bytesOf(`${argument}\0`)]),
+);
 
 /** The isolate program in words. */
 export const isolateProgram: Program = {
@@ -260,8 +288,7 @@ export const isolateProgram: Program = {
   },
   texts: {
     ...Object.fromEntries(Object.entries(messages).map(([name, message]) => [name, bytesOf(message)])),
-    proc: bytesOf('proc\0'),
-    '/proc': bytesOf('/proc\0'),
+    ...mountTexts,
   },
   startsWith: 'arguments',
   steps,

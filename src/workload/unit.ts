@@ -21,6 +21,30 @@ const hardening = [
 ] as const;
 
 /**
+ * What `RootDirectory=` alone would leave shared: MountAPIVFS= shows the container's own /dev and /sys, with its
+ * terminals, shared memory and message queues, all writable to a root workload. `isolate` mounts /dev/pts anew. In a
+ * user namespace of its own a workload would hold CAP_SYS_ADMIN again and could mount a /proc with /proc/sys in it.
+ * `+` makes a path one of the workload's root (systemd.exec(5)); without it, it means the container's.
+ */
+const separation = [
+  'RestrictNamespaces=~user',
+  'ReadOnlyPaths=-+/dev -+/sys',
+  'InaccessiblePaths=-+/dev/mqueue -+/dev/hugepages',
+  'TemporaryFileSystem=/dev/shm:mode=1777,size=50%',
+] as const;
+
+/** Names resolve as in the container around it; what an image brings are leftovers of where it was built. */
+const names = 'BindReadOnlyPaths=-/etc/hosts -/etc/resolv.conf';
+
+/** The second pair is what acts: paths without `+` are the container's (contract 3.5 has only those). */
+const readOnlyRoot = [
+  'ReadOnlyPaths=/',
+  'ReadWritePaths=/proc',
+  'ReadOnlyPaths=+/',
+  'ReadWritePaths=+/proc',
+] as const;
+
+/**
  * What systemd takes for an orderly end when it comes as a signal: HUP, INT, PIPE, TERM (systemd.service(5),
  * `SuccessExitStatus=`). `isolate` ends with 128 + signal, so the same ends are named by code.
  */
@@ -103,7 +127,9 @@ export function workloadUnitText(unit: WorkloadUnit): string {
     `CapabilityBoundingSet=${(unit.capabilities ?? workloadCapabilities).join(' ')}`,
     `NoNewPrivileges=${unit.allowPrivilegeEscalation === true ? 'no' : 'yes'}`,
     ...hardening,
-    ...(unit.readOnly === true ? ['ReadOnlyPaths=/', 'ReadWritePaths=/proc'] : []),
+    ...separation,
+    names,
+    ...(unit.readOnly === true ? readOnlyRoot : []),
     ...(unit.systemCallFilters ?? []).map((filter) => `SystemCallFilter=${filter}`),
     ...(unit.apparmorProfile === undefined ? [] : [`AppArmorProfile=${unit.apparmorProfile}`]),
     '',

@@ -302,6 +302,7 @@ echo reaped`;
         assert.deepEqual(supervisor, ['execve', 'rt_sigprocmask', 'unshare', 'fork', ...waiting]);
         assert.deepEqual(init, [
           'mount',
+          'mount',
           'prctl',
           'setgroups',
           'setgid',

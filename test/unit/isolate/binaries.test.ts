@@ -51,6 +51,7 @@ for (const architecture of architectures) {
       'unshare',
       'fork',
       'mount',
+      'mount',
       'prctl',
       'setgroups',
       'setgid',

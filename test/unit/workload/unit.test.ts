@@ -39,6 +39,11 @@ RestrictSUIDSGID=yes
 LockPersonality=yes
 ProtectProc=invisible
 ProcSubset=pid
+RestrictNamespaces=~user
+ReadOnlyPaths=-+/dev -+/sys
+InaccessiblePaths=-+/dev/mqueue -+/dev/hugepages
+TemporaryFileSystem=/dev/shm:mode=1777,size=50%
+BindReadOnlyPaths=-/etc/hosts -/etc/resolv.conf
 
 [Install]
 WantedBy=multi-user.target
@@ -62,7 +67,7 @@ test('an init container runs once, before those that require it', () => {
   assert.doesNotMatch(text, /Restart=/);
   assert.match(
     text,
-    /^ReadOnlyPaths=\/\nReadWritePaths=\/proc\nSystemCallFilter=~@debug\nSystemCallFilter=~@obsolete$/m,
+    /^ReadOnlyPaths=\+\/\nReadWritePaths=\+\/proc\nSystemCallFilter=~@debug\nSystemCallFilter=~@obsolete$/m,
   );
   assert.match(text, /^NoNewPrivileges=no$/m);
   assert.match(text, /^TimeoutStopSec=5s$/m);

@@ -1,0 +1,248 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { output, outsideTestHost } from '../helpers/container-host.ts';
+import { debianTree } from '../helpers/debian-image.ts';
+import { layoutFiles, testImage, writeFiles } from '../helpers/oci-image.ts';
+import { openWorkloadStage, type WorkloadStage } from '../helpers/workload-stage.ts';
+
+/**
+ * What a workload writes to /tmp/look of what it sees and of what it is kept from, each part under a title. It runs
+ * as the one program of its image.
+ */
+const look = `b=/busybox
+exec > /tmp/look 2>&1
+part() { echo "== $*"; }
+part status; $b cat /proc/self/status
+part ids; $b id -u; $b id -g; $b id -G; echo $$
+part namespaces; for n in pid ipc net uts user mnt; do $b readlink /proc/self/ns/$n; done
+part proc; $b ls /proc
+part processes; for p in /proc/[0-9]*; do $b tr '\\0' ' ' < $p/cmdline; echo; done
+part root; $b ls -A /
+part up; $b ls -A /../oci /../../oci/apps
+part shared; $b ls -A /dev/shm /dev/pts; ipcs -m | $b grep -c 0x
+part mqueue; $b ls /dev/mqueue
+part bus; $b ls /run/dbus /run/systemd/private
+part names; $b cat /etc/hosts /etc/resolv.conf; $b hostname
+part own; echo x > /dev/shm/mine && echo y > /run/mine && echo z > /tmp/mine && echo written
+part terminal; (exec 3<> /dev/ptmx && echo opened) ; $b ls /dev/pts
+part cgroup; $b mkdir /sys/fs/cgroup/mine; echo $$ > /sys/fs/cgroup/cgroup.procs
+part sysfs; echo 1 > /sys/fs/fuse/connections/mine; $b mkdir /sys/mine
+part dev; echo > /dev/mine; $b rm /dev/null
+part settings; echo core > /proc/sys/kernel/core_pattern; echo b > /proc/sysrq-trigger
+part clock; $b date -s 2001-01-01; $b adjtimex -t 10001
+part modules; $b ls /usr/lib/modules /lib/modules; $b cp $b /tmp/m.ko; $b insmod /tmp/m.ko
+part kernel log; $b dmesg; $b cat /dev/kmsg /proc/kmsg
+part mount; $b mkdir -p /mnt; $b mount -t tmpfs none /mnt
+part user namespace; $b unshare -U $b true
+part set-uid; : > /tmp/s; $b chmod u+s /tmp/s
+part personality; setarch linux32 $b true
+part disk; $b mknod /tmp/disk b 8 0 && $b cat /tmp/disk
+part end
+exec $b sleep 100000
+`;
+
+/** A service of the base that shares the container with the workloads. */
+const sidecar = `[Service]
+ExecStart=/bin/sh -c 'ipcmk -M 64; echo sidecar > /dev/shm/sidecar; exec sleep 12345'
+[Install]
+WantedBy=multi-user.target
+`;
+const baseFiles = {
+  'etc/systemd/system/sidecar.service': sidecar,
+  'etc/systemd/system/multi-user.target.wants/sidecar.service': '-> ../sidecar.service',
+};
+
+/** Docker's capabilities, what every workload of root has (security model, Part 2), and those of the tiers. */
+const docker = 0xa80425fbn;
+
+const tiers = [{ tier: 'default', flags: [], capabilities: docker }] as const;
+
+/** Programs of Debian and the libraries they need, by their paths in an image. */
+async function programs(...names: string[]): Promise<Record<string, Buffer>> {
+  const root = await debianTree('debian-systemd');
+  const paths = names.map((name) => `/usr/bin/${name}`);
+  const libraries = (await output('chroot', root, 'ldd', ...paths)).matchAll(/(\/\S+) \(0x/g);
+  const all = [...paths, ...[...libraries].map(([, path = '']) => path)];
+  return Object.fromEntries(
+    await Promise.all(all.map(async (path) => [path.slice(1), await readFile(join(root, path))] as const)),
+  );
+}
+
+describe('what a workload sees', { skip: outsideTestHost(), timeout: 300_000 }, () => {
+  const stack = new AsyncDisposableStack();
+  let stage: WorkloadStage;
+  before(async () => {
+    stage = stack.use(await openWorkloadStage('workload-view', baseFiles));
+    const busybox = await readFile(join(await debianTree('servers'), 'bin/busybox'));
+    const files = {
+      ...(await programs('ipcs', 'setarch')),
+      busybox,
+      look,
+      'usr/lib/modules/x': 'module\n',
+      'etc/hosts': 'of the image\n',
+    };
+    // Two applications in one rootfs: the second is put on what the first was put on.
+    for (const [name, user, base] of [
+      ['first', '', 'base'],
+      ['second', '1000:1000', 'first'],
+    ] as const) {
+      const config = { Entrypoint: ['/busybox', 'sh', '/look'], Cmd: null, User: user };
+      const image = await testImage({ layers: [files], executable: Object.keys(files), config });
+      await writeFiles(join(stage.dir, name), layoutFiles([image]));
+      await stage.sdme.ok('fs', 'import', join(stage.dir, name), '--name', name, '--base-fs', base);
+    }
+  });
+  after(() => stack.disposeAsync());
+
+  for (const { tier, flags, capabilities } of tiers) {
+    describe(`in the tier ${tier}`, () => {
+      const container = `view-${tier}`;
+      const seen = new Map<string, ReadonlyMap<string, string>>();
+      /** A part of what an application wrote. */
+      const part = (application: string, title: string): string =>
+        seen.get(application)?.get(title) ?? assert.fail(`${application} wrote no '${title}'`);
+      const field = (application: string, key: string): string =>
+        new RegExp(`^${key}:\\s*(.*)$`, 'm').exec(part(application, 'status'))?.[1] ?? '';
+      const mask = (application: string, key: string): bigint => BigInt(`0x${field(application, key)}`);
+      const both = ['first', 'second'] as const;
+
+      before(async () => {
+        await stage.sdme.ok('create', container, '-r', 'second', ...flags, '--started');
+        for (const application of both) {
+          const file = stage.merged(container, `oci/apps/${application}/root/tmp/look`);
+          const text = (): Promise<string> => readFile(file, 'utf8').catch(() => '');
+          await stage.until('its look', container, application, async () => /^== end$/m.test(await text()));
+          const parts = (await text()).split(/^== /m).slice(1);
+          seen.set(
+            application,
+            new Map(
+              parts.map((one) => [one.slice(0, one.indexOf('\n')), one.slice(one.indexOf('\n') + 1).trim()]),
+            ),
+          );
+        }
+      });
+      after(async () => void (await stage.sdme.ok('rm', container)));
+
+      test('PID and IPC namespaces are its own; network, host name and users are the container’s', async () => {
+        const outer = (
+          await stage.inside(
+            container,
+            'sh',
+            '-c',
+            'for n in pid ipc net uts user mnt; do readlink /proc/1/ns/$n; done',
+          )
+        ).split('\n');
+        const [first = [], second = []] = both.map((one) => part(one, 'namespaces').split('\n'));
+        for (const index of [0, 1, 5]) {
+          const three = [outer[index], first[index], second[index]];
+          assert.equal(new Set(three).size, 3, `${three}`);
+        }
+        assert.deepEqual(first.slice(2, 5), outer.slice(2, 5));
+        assert.deepEqual(second.slice(2, 5), outer.slice(2, 5));
+        assert.equal(part('first', 'ids').split('\n').at(-1), '2', 'PID 1 is what stops and reaps it');
+      });
+
+      test('the capabilities of root are Docker’s without those the container lost; a user has none', () => {
+        for (const set of ['CapPrm', 'CapEff', 'CapBnd']) assert.equal(mask('first', set), capabilities, set);
+        for (const set of ['CapInh', 'CapAmb']) assert.equal(mask('first', set), 0n, set);
+        assert.equal(mask('second', 'CapBnd'), capabilities);
+        for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapAmb'])
+          assert.equal(mask('second', set), 0n, set);
+        for (const one of both) assert.equal(mask(one, 'CapBnd') & (1n << 21n), 0n, 'no CAP_SYS_ADMIN');
+        assert.equal(part('second', 'ids'), '1000\n1000\n1000\n2');
+      });
+
+      test('no_new_privs is set, and system calls are filtered', () => {
+        for (const one of both) {
+          assert.equal(field(one, 'NoNewPrivs'), '1');
+          assert.equal(field(one, 'Seccomp'), '2');
+        }
+      });
+
+      test('of /proc it sees its own processes and nothing of the kernel', () => {
+        for (const one of both) {
+          const names = part(one, 'proc').split('\n');
+          assert.deepEqual(
+            names.filter((name) => !/^[0-9]+$/.test(name)),
+            ['self', 'thread-self'],
+          );
+          const processes = part(one, 'processes').split('\n');
+          for (const line of processes)
+            assert.match(line, /^\/busybox |^\/usr\/sbin\/sdme-isolate |^$|can't open/);
+          assert.match(part(one, 'settings'), /core_pattern: nonexistent directory[\s\S]*sysrq-trigger/);
+        }
+      });
+
+      test('of files it sees its image’s, and nothing of the container or of the other application', () => {
+        for (const one of both) {
+          assert.match(part(one, 'root'), /^busybox$/m);
+          assert.doesNotMatch(part(one, 'root'), /^oci$/m);
+          assert.match(part(one, 'up'), /No such file[\s\S]*No such file/);
+          assert.match(part(one, 'bus'), /No such file[\s\S]*No such file/);
+        }
+      });
+
+      test('it shares neither memory, queues nor terminals with services of the container or applications', () => {
+        for (const one of both) {
+          assert.equal(part(one, 'shared'), '/dev/pts:\nptmx\n\n/dev/shm:\n0');
+          assert.equal(part(one, 'own'), one === 'first' ? 'written' : part(one, 'own'));
+        }
+        assert.equal(part('first', 'terminal'), 'opened\nptmx');
+        assert.match(part('second', 'mqueue'), /Permission denied/);
+        assert.equal(part('first', 'mqueue'), '');
+      });
+
+      test('names resolve as in the container, whatever the image brought', async () => {
+        const expected = await stage.inside(
+          container,
+          'sh',
+          '-c',
+          'cat /etc/hosts /etc/resolv.conf; hostname',
+        );
+        for (const one of both) assert.equal(part(one, 'names'), expected);
+        assert.match(expected, new RegExp(`localhost ${container}`));
+      });
+
+      const refused: readonly (readonly [title: string, says: RegExp])[] = [
+        ['cgroup', /Read-only file system[\s\S]*Read-only file system/],
+        ['sysfs', /Read-only file system[\s\S]*Read-only file system/],
+        ['dev', /(Read-only file system[\s\S]*){2}/],
+        ['clock', /can't set date: Operation not permitted[\s\S]*adjtimex: .*Operation not permitted/],
+        ['modules', /insmod: can't insert '\/tmp\/m.ko': Operation not permitted/],
+        [
+          'kernel log',
+          /dmesg: klogctl: Operation not permitted[\s\S]*(kmsg'?: (No such|Operation|Permission|Can)[\s\S]*){2}/,
+        ],
+        ['mount', /permission denied|Operation not permitted/],
+        ['user namespace', /Operation not permitted/],
+        ['set-uid', /Operation not permitted/],
+        ['personality', /Operation not permitted/],
+        ['disk', /Operation not permitted/],
+      ];
+      for (const [title, says] of refused) {
+        test(`kept from root: ${title}`, () => {
+          assert.match(part('first', title), says);
+        });
+      }
+      test('modules of the kernel are not shown', () => {
+        assert.doesNotMatch(part('first', 'modules'), /^x$/m);
+      });
+
+      test('a service of the base runs beside the workloads, sees them, and is not seen', async () => {
+        const units = ['sidecar', 'dbus', 'sdme-oci-first', 'sdme-oci-second'];
+        assert.equal(
+          await stage.inside(container, 'systemctl', 'is-active', ...units),
+          units.map(() => 'active').join('\n'),
+        );
+        const outside = await stage.inside(container, 'sh', '-c', 'ps -eo args; ipcs -m; ls /dev/shm');
+        assert.match(outside, /^sleep 12345$/m);
+        assert.match(outside, /^\/busybox sleep 100000$/m);
+        assert.match(outside, /^0x[0-9a-f]+ .* 64 /m);
+        assert.match(outside, /^sidecar$/m);
+        for (const one of both) assert.doesNotMatch(part(one, 'processes'), /12345/);
+      });
+    });
+  }
+});
