@@ -66,3 +66,16 @@ export function parseCapabilities(texts: readonly string[]): Capability[] {
 export function parseCapabilityList(text: string): Capability[] {
   return parseCapabilities(text.split(',').filter((item) => item.trim() !== ''));
 }
+
+/** The capabilities of a set as the kernel has it, one bit each; bits of a newer kernel are left out. */
+export function capabilitiesOfMask(mask: bigint): Capability[] {
+  return capabilityNames.filter((_, bit) => ((mask >> BigInt(bit)) & 1n) === 1n);
+}
+
+/** The set as the kernel has it. */
+export function capabilityMask(capabilities: readonly Capability[]): bigint {
+  return capabilityNames.reduce(
+    (mask, name, bit) => (capabilities.includes(name) ? mask | (1n << BigInt(bit)) : mask),
+    0n,
+  );
+}

@@ -92,6 +92,7 @@ const groupSummaries: Readonly<Record<string, string>> = {
   'fs cache': 'the cache of image blobs',
   job: 'jobs: list, show, follow, cancel, run again',
   batch: 'many imports as one',
+  security: 'what keeps containers from their host',
   config: 'settings, and completion for shells',
 };
 

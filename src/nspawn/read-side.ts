@@ -4,6 +4,7 @@
  */
 export { listContainers, listStatuses } from './list-containers.ts';
 export { type ContainerListing, type ContainerStatus, containerListing } from './listing.ts';
+export { readSecurity } from './read-security.ts';
 export {
   type ApplicationChoice,
   applicationLogs,
@@ -17,5 +18,6 @@ export {
   matchContainer,
   pickContainerName,
 } from './run-in.ts';
+export type { SecurityReport, SecurityRow } from './security-report.ts';
 export { listContainerNames } from './state-file.ts';
 export { requireSystemd } from './systemd-floor.ts';

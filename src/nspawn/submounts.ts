@@ -18,7 +18,10 @@ function isAtOrBelow(path: string, directory: string): boolean {
  * The host's mount points that a clone of its root must overlay too, as an overlay over `/` does not see into
  * them. Without our own data, and without what a container mounts for itself.
  */
-export function chooseSubmounts(mounts: readonly MountEntry[], dataDir: string): string[] {
+export function chooseSubmounts(
+  mounts: readonly Pick<MountEntry, 'mountPoint' | 'fsType'>[],
+  dataDir: string,
+): string[] {
   const chosen = mounts
     .filter(({ fsType }) => ownFileSystems.includes(fsType))
     .map(({ mountPoint }) => mountPoint)

@@ -1,6 +1,12 @@
 export { installApparmorProfile } from './apparmor-install.ts';
 export { apparmorProfileText } from './apparmor-profile.ts';
+export { dockerCapabilities, dockerDefault } from './docker-default.ts';
 export { parseApparmorProfile, parseSystemCallFilter } from './filters.ts';
+export {
+  type CapabilityRequest,
+  nspawnCapabilities,
+  retainedCapabilities,
+} from './retained-capabilities.ts';
 export {
   expandSecurity,
   type Security,

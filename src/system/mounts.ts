@@ -6,6 +6,8 @@ import { run } from './exec/run.ts';
 export interface MountEntry {
   readonly mountPoint: string;
   readonly fsType: string;
+  /** This mount cannot be written through, whatever its file system allows. */
+  readonly readOnly: boolean;
 }
 
 function unescapeOctal(text: string): string {
@@ -20,11 +22,11 @@ export function parseMountInfo(text: string): MountEntry[] {
     .split('\n')
     .map((line) => {
       const [before = '', after = ''] = line.split(' - ', 2);
-      const mountPoint = before.split(' ')[4];
+      const [, , , , mountPoint, options = ''] = before.split(' ');
       const fsType = after.split(' ')[0];
       return mountPoint === undefined || fsType === undefined
         ? undefined
-        : { mountPoint: unescapeOctal(mountPoint), fsType };
+        : { mountPoint: unescapeOctal(mountPoint), fsType, readOnly: options.split(',').includes('ro') };
     })
     .filter((entry): entry is MountEntry => entry !== undefined);
 }

@@ -160,4 +160,15 @@ export const containerVerbs: readonly VerbSpec[] = [
     examples: ['sdme disable web'],
     load: () => import('./disable.ts'),
   },
+  {
+    words: 'security show',
+    summary: 'compare how a running container is confined with what was asked for',
+    details:
+      'What is in force is read from the kernel, so the container must run; what Docker does unasked stands beside it.',
+    operands: '<name>',
+    completes: 'container',
+    options: listingOptionSpecs,
+    examples: ['sdme security show web', 'sdme security show web --json'],
+    load: () => import('./security-show.ts'),
+  },
 ];

@@ -32,9 +32,9 @@ for (const [bytes, text] of addresses) {
 test('mountinfo is read with optional fields and escaped blanks', () => {
   const info =
     '22 1 0:20 / / rw,relatime shared:1 master:2 - ext4 /dev/sda1 rw\n' +
-    '30 22 0:30 / /srv/a\\040b rw - overlay overlay rw,lowerdir=/x\n';
+    '30 22 0:30 / /srv/a\\040b nosuid,ro - overlay overlay rw,lowerdir=/x\n';
   assert.deepEqual(parseMountInfo(info), [
-    { mountPoint: '/', fsType: 'ext4' },
-    { mountPoint: '/srv/a b', fsType: 'overlay' },
+    { mountPoint: '/', fsType: 'ext4', readOnly: false },
+    { mountPoint: '/srv/a b', fsType: 'overlay', readOnly: true },
   ]);
 });
