@@ -1,0 +1,222 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { readFile, readlink } from 'node:fs/promises';
+import { after, before, describe, test } from 'node:test';
+import { SdmeError } from '../../src/base/errors.ts';
+import { readSecurity } from '../../src/nspawn/read-side.ts';
+import { type ContainerStore, containerStore, outsideTestHost } from '../helpers/container-host.ts';
+import { type Containers, containersOf } from '../helpers/containers.ts';
+import { type InsideFacts, insideFacts } from '../helpers/inside-facts.ts';
+import { attempt, installProbe, type Outcome, probeInside } from '../helpers/probe.ts';
+
+const probe = '/usr/local/bin/probe';
+const hasAppArmor = existsSync('/sys/kernel/security/apparmor/profiles');
+/** The strict tier as it can be had here; where the kernel has no AppArmor, its profile is waived by name. */
+const strict = { tier: 'strict', ...(hasAppArmor ? {} : { apparmorProfile: 'unconfined' }) };
+
+/** Bounding sets by tier. Of 26 capabilities, hardened keeps 23 and strict 14. */
+const masks = { plain: 0xfdecafffn, hardened: 0xfda48fffn, strict: 0xa82405fbn };
+/** Bit of CAP_NET_ADMIN, which a private network gives, but for what drops it. */
+const netAdmin = 1n << 12n;
+
+const bits = (mask: bigint): number => mask.toString(2).replaceAll('0', '').length;
+
+describe('tiers, from inside of booted containers', { skip: outsideTestHost(), timeout: 200_000 }, () => {
+  let store: ContainerStore;
+  let containers: Containers;
+  const facts = new Map<string, InsideFacts>();
+  const stack = new AsyncDisposableStack();
+  const factsOf = (name: string): InsideFacts => {
+    const found = facts.get(name);
+    assert.ok(found !== undefined, `${name} booted`);
+    return found;
+  };
+  const hostSays = (file: string): Promise<string> => readFile(`/proc/1/${file}`, 'utf8');
+
+  before(async () => {
+    store = stack.use(await containerStore('tiers'));
+    containers = stack.use(containersOf(store));
+    const wanted = { plain: {}, hardened: { tier: 'hardened' }, strict };
+    await Promise.all(
+      Object.entries(wanted).map(async ([name, input]) => {
+        await containers.create(name, { ...input, started: true });
+        await installProbe(name, probe);
+        facts.set(name, await insideFacts(containers, name));
+      }),
+    );
+  });
+  after(() => stack.disposeAsync());
+
+  const tried = (name: string, ...attempts: string[]): Promise<Outcome[]> =>
+    attempt(probeInside(name, probe), attempts);
+
+  test('every tier boots to running, and all that it asks for is in force', async () => {
+    for (const name of ['plain', 'hardened', 'strict']) {
+      assert.equal(factsOf(name).systemState, 'running', name);
+      const { mechanisms } = await readSecurity(store.layout, name);
+      assert.deepEqual(
+        mechanisms.filter((row) => !row.as_asked),
+        [],
+        name,
+      );
+    }
+  });
+
+  test('a container keeps 26 capabilities, as far as its host has them', async () => {
+    assert.equal(bits(masks.plain), 26);
+    const ofHost = BigInt(`0x${/^CapBnd:\s*(\w+)$/m.exec(await hostSays('status'))?.[1]}`);
+    assert.equal(factsOf('plain').boundingSet, masks.plain & ofHost);
+  });
+
+  test('a hardened container keeps 23 of them, and CAP_NET_ADMIN over its own network', () => {
+    assert.equal(bits(masks.hardened), 23);
+    assert.equal(factsOf('hardened').boundingSet, masks.hardened | netAdmin);
+  });
+
+  test('a strict container keeps 14 of them, and CAP_NET_ADMIN is not among them', () => {
+    assert.equal(bits(masks.strict), 14);
+    assert.equal(factsOf('strict').boundingSet, masks.strict);
+  });
+
+  test('hardened and strict containers can gain no privileges; a default one can', () => {
+    const held = ['plain', 'hardened', 'strict'].map((name) => factsOf(name).noNewPrivileges);
+    assert.deepEqual(held, [false, true, true]);
+  });
+
+  test('users of hardened and strict containers are others outside; those of a default one are the same', async () => {
+    assert.equal(factsOf('plain').userMap, (await hostSays('uid_map')).trim().replaceAll(/ +/g, ' '));
+    for (const name of ['hardened', 'strict']) {
+      const [inside, outside, count] = factsOf(name).userMap.split(' ').map(Number);
+      assert.deepEqual([inside, count], [0, 65_536]);
+      assert.ok(outside !== undefined && outside >= 524_288, String(outside));
+    }
+  });
+
+  test('process, IPC, host name, mount and cgroup namespaces are always a container’s own', async () => {
+    for (const name of ['plain', 'hardened', 'strict']) {
+      for (const kind of ['pid', 'ipc', 'uts', 'mnt', 'cgroup']) {
+        assert.notEqual(
+          factsOf(name).namespaces.get(kind),
+          await readlink(`/proc/1/ns/${kind}`),
+          `${name} ${kind}`,
+        );
+      }
+    }
+  });
+
+  test('users and network are the host’s by default, and their own when hardened or strict', async () => {
+    for (const kind of ['user', 'net']) {
+      const ofHost = await readlink(`/proc/1/ns/${kind}`);
+      const same = ['plain', 'hardened', 'strict'].map(
+        (name) => factsOf(name).namespaces.get(kind) === ofHost,
+      );
+      assert.deepEqual(same, [true, false, false], kind);
+    }
+    assert.deepEqual(factsOf('hardened').interfaces, ['lo']);
+    assert.deepEqual(factsOf('strict').interfaces, ['lo']);
+  });
+
+  test('system calls are filtered in every tier: keyrings, BPF, kexec and modules are refused', async () => {
+    const calls = [
+      'key-add',
+      'key-control',
+      'bpf-map',
+      'kexec',
+      'kexec-file',
+      'module-load',
+      'module-unload',
+    ];
+    for (const name of ['plain', 'hardened', 'strict']) {
+      assert.equal(factsOf(name).filtered, true);
+      assert.deepEqual(
+        await tried(name, ...calls),
+        calls.map(() => 'EPERM'),
+        name,
+      );
+    }
+  });
+
+  test('a call of each group that strict refuses gives EPERM in a strict container', async () => {
+    const groups = ['group-cpu-emulation', 'group-debug', 'group-obsolete', 'group-raw-io'];
+    assert.deepEqual(
+      await tried('strict', ...groups),
+      groups.map(() => 'EPERM'),
+    );
+  });
+
+  test('there are no raw sockets in hardened and strict containers; a default one has them', async () => {
+    const sockets = ['raw-socket', 'packet-socket'];
+    assert.deepEqual(await tried('plain', ...sockets), ['done', 'done']);
+    assert.deepEqual(await tried('hardened', ...sockets), ['EPERM', 'EPERM']);
+    assert.deepEqual(await tried('strict', ...sockets), ['EPERM', 'EPERM']);
+  });
+
+  test('nothing can be traced in hardened and strict containers, not even a child; a default one can', async () => {
+    const calls = ['trace-child', 'trace=1'];
+    assert.deepEqual((await tried('plain', ...calls))[0], 'done');
+    assert.deepEqual(await tried('hardened', ...calls), ['EPERM', 'EPERM']);
+    assert.deepEqual(await tried('strict', ...calls), ['EPERM', 'EPERM']);
+  });
+
+  test('a strict container whose profile cannot be had is refused at start, with the one way out', async (t) => {
+    if (hasAppArmor) return t.skip('this kernel has AppArmor');
+    await containers.create('refused', { tier: 'strict' });
+    assert.match(
+      await readFile(store.layout.stateFile('refused'), 'utf8'),
+      /^APPARMOR_PROFILE=sdme-default$/m,
+    );
+    await assert.rejects(containers.start('refused'), (error) => {
+      assert.ok(error instanceof SdmeError);
+      assert.equal(error.code, 'system.unsupported');
+      assert.match(
+        error.message,
+        /^AppArmor is not available on this system; .*--apparmor-profile unconfined/,
+      );
+      return true;
+    });
+    await containers.remove('refused');
+  });
+
+  test('a profile that was waived is stored, and shown as not in force', async (t) => {
+    if (hasAppArmor) return t.skip('this kernel has AppArmor');
+    assert.match(await readFile(store.layout.stateFile('strict'), 'utf8'), /^APPARMOR_PROFILE=unconfined$/m);
+    const { mechanisms } = await readSecurity(store.layout, 'strict');
+    const row = mechanisms.find(({ mechanism }) => mechanism === 'AppArmor profile');
+    assert.deepEqual([row?.asked_for, row?.in_force], ['unconfined', 'no: not in this kernel']);
+  });
+
+  test('a root that was asked to be read-only is, and what is bound into it can be written', async () => {
+    await containers.create('frozen', {
+      ...strict,
+      readOnly: true,
+      binds: ['/var/tmp:/mnt:rw'],
+      started: true,
+    });
+    for (const path of ['/probe', '/etc/probe', '/var/probe', '/usr/bin/probe']) {
+      await assert.rejects(containers.inside('frozen', 'touch', path), /Read-only file system/);
+    }
+    await containers.inside('frozen', 'touch', '/run/probe', '/tmp/probe');
+    await containers.inside('frozen', 'test', '-w', '/mnt');
+    await containers.remove('frozen');
+  });
+
+  test('all flags of confinement together make one container that boots', async () => {
+    await containers.create('all', {
+      ...strict,
+      userns: true,
+      privateNetwork: true,
+      networkVeth: true,
+      noNewPrivileges: true,
+      dropCapabilities: ['mknod'],
+      capabilities: ['net_admin', 'sys_nice'],
+      systemCallFilters: ['~@obsolete', '~uselib'],
+      started: true,
+    });
+    const { boundingSet, systemState, interfaces } = await insideFacts(containers, 'all');
+    assert.equal(systemState, 'running');
+    assert.deepEqual(interfaces, ['host0', 'lo']);
+    const [mknod, netRaw, sysNice] = [1n << 27n, 1n << 13n, 1n << 23n];
+    assert.equal(boundingSet, (masks.strict | netAdmin | netRaw | sysNice) & ~mknod);
+    await containers.remove('all');
+  });
+});
