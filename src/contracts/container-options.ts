@@ -32,7 +32,7 @@ export function parseBind(text: string): Bind {
     /^\/+$/.test(container)
   ) {
     throw invalid(
-      `invalid bind format: ${JSON.stringify(text)}; expected HOST:CONT[:ro|rw] with absolute paths without '..' or '|'`,
+      `invalid bind format: ${JSON.stringify(text)}; expected HOST:CONT[:ro|rw] with absolute paths without '..', ':' or '|'`,
     );
   }
   return { host, container, mode };

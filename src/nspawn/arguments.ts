@@ -8,8 +8,8 @@ const ociPodNetns = '/run/sdme/oci-pod-netns';
 
 /** What the record alone does not say; looked up by the caller just before the start. */
 export interface ArgumentFacts {
-  /** True for a host path that is a device node; such a mount cannot be idmapped. */
-  readonly isDevice: (hostPath: string) => boolean;
+  /** What a device policy calls a host path that is a device node; undefined for others. Such a mount cannot be idmapped. */
+  readonly deviceNode: (hostPath: string) => string | undefined;
   /** The pod's network has name servers of its own, so nspawn must leave resolv.conf alone. */
   readonly podHasDns: boolean;
   /** Host path of the namespace that the applications join, for `OCI_POD`. */
@@ -20,7 +20,7 @@ export interface ArgumentFacts {
 
 /** Facts of a container without pods on a plain host. */
 export const plainFacts: ArgumentFacts = {
-  isDevice: () => false,
+  deviceNode: () => undefined,
   podHasDns: false,
   ociPodNetns: undefined,
   ownUsernsBase: 0,
@@ -31,10 +31,10 @@ function escapeBindPath(path: string): string {
   return path.replaceAll('\\', '\\\\').replaceAll(':', '\\:');
 }
 
-function bindArgument(bind: Bind, userns: boolean, facts: ArgumentFacts): string {
-  const flag = bind.mode === 'ro' ? '--bind-ro' : '--bind';
-  const idmap = userns && !facts.isDevice(bind.host) ? ':idmap' : '';
-  return `${flag}=${escapeBindPath(bind.host)}:${escapeBindPath(bind.container)}${idmap}`;
+/** The argument for one bind mount. `idmapped`: its files are the container's users'. */
+export function bindArgument({ host, container, mode }: Bind, idmapped = false): string {
+  const flag = mode === 'ro' ? '--bind-ro' : '--bind';
+  return `${flag}=${escapeBindPath(host)}:${escapeBindPath(container)}${idmapped ? ':idmap' : ''}`;
 }
 
 function networkArguments(record: ContainerRecord, facts: ArgumentFacts): string[] {
@@ -66,11 +66,11 @@ export function nspawnArguments(record: ContainerRecord, facts: ArgumentFacts = 
   const userns = record.USERNS !== undefined;
   return [
     ...networkArguments(record, facts),
-    ...record.BINDS.map((bind) => bindArgument(bind, userns, facts)),
+    ...record.BINDS.map((bind) => bindArgument(bind, userns && facts.deviceNode(bind.host) === undefined)),
     ...record.ENVS.map((env) => `--setenv=${env}`),
     ...(facts.ociPodNetns === undefined
       ? []
-      : [`--bind-ro=${escapeBindPath(facts.ociPodNetns)}:${ociPodNetns}`]),
+      : [bindArgument({ host: facts.ociPodNetns, container: ociPodNetns, mode: 'ro' })]),
     ...usernsArguments(record, facts),
     ...record.DROP_CAPS.map((capability) => `--drop-capability=${capability}`),
     ...record.ADD_CAPS.map((capability) => `--capability=${capability}`),

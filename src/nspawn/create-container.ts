@@ -18,7 +18,7 @@ import { type ContainerRecord, hasInterface } from './record.ts';
 import { removeContainerFiles } from './remove-container.ts';
 import { gatherLayerFacts } from './rootfs-facts.ts';
 import { claimName, findRecord, writeRecord } from './state-file.ts';
-import { prepareSubmounts } from './submounts.ts';
+import { prepareSubmounts } from './submount-layers.ts';
 import { unitName } from './template-unit.ts';
 import { removeUnits, requireSystemd, writeUnits } from './unit-files.ts';
 import { giveLayerToUsers, settleUsers } from './user-namespace.ts';

@@ -4,7 +4,7 @@ import { disableUnits, enableUnits, reloadUnits } from '../system/systemd/unit-f
 import type { ContainerDeps } from './deps.ts';
 import { isEnabled } from './is-enabled.ts';
 import { readRecord, writeRecord } from './state-file.ts';
-import { prepareSubmounts } from './submounts.ts';
+import { prepareSubmounts } from './submount-layers.ts';
 import { unitName } from './template-unit.ts';
 import { writeUnits } from './unit-files.ts';
 

@@ -3,6 +3,7 @@ import type { Layout } from '../base/paths.ts';
 import { idmapMountArguments } from '../system/idmapped-mount.ts';
 import { lowerDirectory } from './arguments.ts';
 import type { ContainerRecord } from './record.ts';
+import { submountDirectory } from './submounts.ts';
 import { mappedRange } from './user-range.ts';
 
 /** One mount of a container's tree, as mount(8) makes it. */
@@ -41,16 +42,25 @@ export interface LayerPaths {
   readonly merged: string;
 }
 
-/** Where the layers of a host mount point lie, and where it is seen in the container's tree. */
-export function submountPaths(containerDir: string, mountPoint: string): LayerPaths {
-  const relative = mountPoint.replace(/^\/+/, '');
-  const own = `${containerDir}/submounts/${relative}`;
+/** The directories of one host mount point's layers. */
+export interface SubmountPaths extends LayerPaths {
+  /** Where `upper` is made. */
+  readonly staged: string;
+}
+
+/**
+ * Where the layers of a host mount point lie, and where they are mounted together, to be bound into the container
+ * (contract 2.1).
+ */
+export function submountPaths(containerDir: string, mountPoint: string): SubmountPaths {
+  const own = `${containerDir}/submounts/${submountDirectory(mountPoint)}`;
   return {
     source: mountPoint,
     lower: `${own}/lower`,
     upper: `${own}/upper`,
     work: `${own}/work`,
-    merged: `${containerDir}/merged/${relative}`,
+    merged: `${own}/merged`,
+    staged: `${own}/staged`,
   };
 }
 

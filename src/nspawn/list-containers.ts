@@ -1,4 +1,3 @@
-import { readdir } from 'node:fs/promises';
 import { SdmeError } from '../base/errors.ts';
 import type { Layout } from '../base/paths.ts';
 import { formatBind } from '../contracts/container-options.ts';
@@ -13,6 +12,7 @@ import { type ContainerListing, statusOf } from './listing.ts';
 import { type ContainerRecord, hasInterface, isHostRoot } from './record.ts';
 import { listApplications } from './rootfs-facts.ts';
 import { findRecord, listContainerNames } from './state-file.ts';
+import { listSubmounts } from './submount-layers.ts';
 import { unitName } from './template-unit.ts';
 
 /** Roots in which a container's files are looked for, newest first. */
@@ -29,22 +29,6 @@ async function readable(layout: Layout, name: string): Promise<ContainerRecord |
     // The listing shows the container with `unreadable state file`.
     return undefined;
   }
-}
-
-async function listSubmounts(layout: Layout, name: string, record: ContainerRecord): Promise<string[]> {
-  if (!isHostRoot(record)) return [];
-  const top = `${layout.containerDir(name)}/submounts`;
-  const found: string[] = [];
-  const visit = async (relative: string): Promise<void> => {
-    const names = await readdir(`${top}${relative}`).catch((): string[] => []);
-    // A layer directory ends the path of a mount point; what lies in it is the container's.
-    if (relative !== '' && names.includes('upper') && names.includes('work')) found.push(relative);
-    for (const entry of names) {
-      if (entry !== 'upper' && entry !== 'work') await visit(`${relative}/${entry}`);
-    }
-  };
-  await visit('');
-  return found.sort();
 }
 
 function applicationsIn(roots: readonly string[]): ContainerListing['oci_apps'] {
@@ -123,7 +107,7 @@ async function listOne(bus: Bus, layout: Layout, state: ListedState): Promise<Co
   const [health, enabled, submounts, addresses] = await Promise.all([
     healthFor(layout, state, record),
     isEnabled(name),
-    record === undefined ? [] : listSubmounts(layout, name, record),
+    record !== undefined && isHostRoot(record) ? listSubmounts(layout.containerDir(name)) : [],
     withAddresses ? addressesOf(bus, name) : [],
   ]);
   return {

@@ -1,9 +1,9 @@
 import type { Layout } from '../base/paths.ts';
-import { type ArgumentFacts, nspawnArguments } from './arguments.ts';
-import { layerMounts, layersOf } from './layer-mounts.ts';
+import { type ArgumentFacts, bindArgument, nspawnArguments } from './arguments.ts';
+import { layerMounts, layersOf, submountPaths } from './layer-mounts.ts';
 import { unixExportPath } from './nspawn-leftovers.ts';
 import type { ContainerRecord } from './record.ts';
-import { escapeSpecifiers, quoteCommand } from './unit-quote.ts';
+import { escapeSpecifiers, quoteArgument, quoteCommand } from './unit-quote.ts';
 
 /** Absolute paths of the programs a unit calls. */
 export interface UnitPrograms {
@@ -25,6 +25,17 @@ export interface NspawnConfOptions {
   readonly podNetns: string | undefined;
   /** Setting `restart_sec`, for records without their own. */
   readonly restartSec: number;
+}
+
+/**
+ * Lets the container open the device nodes that are bound into it, as nspawn does when it makes the unit itself
+ * (systemd-nspawn(1), --bind=; systemd.resource-control(5), DeviceAllow=). The template allows next to none.
+ */
+function deviceLines({ record, facts }: NspawnConfOptions): string[] {
+  return record.BINDS.flatMap(({ host, mode }) => {
+    const node = facts.deviceNode(host);
+    return node === undefined ? [] : [`DeviceAllow=${quoteArgument(node)} ${mode === 'ro' ? 'r' : 'rw'}`];
+  });
 }
 
 function restartLines(record: ContainerRecord, restartSec: number): string[] {
@@ -65,12 +76,26 @@ function unmountLines({ record, layout, programs, submounts }: NspawnConfOptions
     : unmounts;
 }
 
-function startLine({ record, layout, programs, facts, podNetns }: NspawnConfOptions): string {
+/**
+ * The mount points of a host-root clone. nspawn puts them in their places, as it follows a symlink that the container
+ * left there within the container's tree; a mount made there beforehand would be made wherever on the host it leads.
+ */
+function submountArguments({ record, layout, submounts }: NspawnConfOptions): string[] {
+  const dir = layout.containerDir(record.NAME);
+  const mode = record.READ_ONLY === undefined ? 'rw' : 'ro';
+  return submounts.map((mountPoint) =>
+    bindArgument({ host: submountPaths(dir, mountPoint).merged, container: mountPoint, mode }),
+  );
+}
+
+function startLine(options: NspawnConfOptions): string {
+  const { record, layout, programs, facts, podNetns } = options;
   const args = [
     `--directory=${layout.containerDir(record.NAME)}/merged`,
     `--machine=${record.NAME}`,
     '--keep-unit',
     ...nspawnArguments(record, facts),
+    ...submountArguments(options),
     '--boot',
   ];
   const command =
@@ -92,6 +117,7 @@ export function nspawnConfText(options: NspawnConfOptions): string {
       ? []
       : [`AppArmorProfile=${escapeSpecifiers(record.APPARMOR_PROFILE)}`]),
     ...restartLines(record, options.restartSec),
+    ...deviceLines(options),
     'ExecStart=',
     ...mountLines(options),
     startLine(options),

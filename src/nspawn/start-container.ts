@@ -14,7 +14,7 @@ import { clearNspawnLeftovers } from './nspawn-leftovers.ts';
 import type { ContainerRecord } from './record.ts';
 import { readRecord } from './state-file.ts';
 import { endUnit } from './stop-container.ts';
-import { prepareSubmounts } from './submounts.ts';
+import { prepareSubmounts } from './submount-layers.ts';
 import { unitName } from './template-unit.ts';
 import { removeUnits, requireSystemd, writeUnits } from './unit-files.ts';
 import { setLayerModes } from './write-layer.ts';

@@ -11,6 +11,7 @@ import { reloadUnits } from '../system/systemd/unit-files.ts';
 import { systemdVersion } from '../system/systemd/units.ts';
 import { plainFacts } from './arguments.ts';
 import type { ContainerDeps } from './deps.ts';
+import { deviceSpecifier } from './device-specifier.ts';
 import { limitsConfText } from './limits-conf.ts';
 import { nspawnConfText, type UnitPrograms } from './nspawn-conf.ts';
 import type { ContainerRecord } from './record.ts';
@@ -39,13 +40,14 @@ async function findPrograms(): Promise<UnitPrograms> {
   };
 }
 
-/** The bind sources of a record that are device nodes. */
-async function deviceSources(record: ContainerRecord): Promise<ReadonlySet<string>> {
-  const devices = new Set<string>();
+/** The bind sources of a record that are device nodes, and what a device policy calls them. */
+async function deviceSources(record: ContainerRecord): Promise<ReadonlyMap<string, string>> {
+  const devices = new Map<string, string>();
   for (const { host } of record.BINDS) {
     try {
       const source = await stat(host);
-      if (source.isBlockDevice() || source.isCharacterDevice()) devices.add(host);
+      if (source.isCharacterDevice()) devices.set(host, deviceSpecifier(host, 'char', source.rdev));
+      if (source.isBlockDevice()) devices.set(host, deviceSpecifier(host, 'block', source.rdev));
     } catch (cause) {
       throw new SdmeError('not-found', `bind host path does not exist: ${host}`, { cause });
     }
@@ -108,7 +110,7 @@ export async function writeUnits(
     record,
     layout,
     programs: await findPrograms(),
-    facts: { ...plainFacts, isDevice: (path) => devices.has(path) },
+    facts: { ...plainFacts, deviceNode: (path) => devices.get(path) },
     submounts,
     podNetns: undefined,
     restartSec: settings.restart_sec,

@@ -3,11 +3,12 @@ import type { Context } from '../base/context.ts';
 import { SdmeError } from '../base/errors.ts';
 import { shiftSmallTree } from '../security/shift/shift-small-tree.ts';
 import { uidShift } from '../security/uid-shift.ts';
+import { removeTree } from '../system/fs/remove-tree.ts';
 import type { Bus } from '../system/systemd/bus.ts';
 import type { ContainerDeps } from './deps.ts';
 import { type LayerPaths, layersOf } from './layer-mounts.ts';
 import type { ContainerRecord } from './record.ts';
-import { prepareSubmounts } from './submounts.ts';
+import { prepareSubmounts } from './submount-layers.ts';
 import { rehearseMapping } from './user-mapping.ts';
 import { uidRangeOf } from './user-range.ts';
 import { reserveUidRange } from './user-range-allocation.ts';
@@ -47,6 +48,8 @@ async function chooseMapping(
   } catch (error) {
     const isUnsupported = error instanceof SdmeError && error.code === 'system.unsupported';
     if (wanted === 'idmap' || !isUnsupported) throw error;
+    // Their layers were made for the mapped users.
+    await removeTree(`${deps.layout.containerDir(record.NAME)}/submounts`);
     return unmapped;
   }
 }

@@ -71,6 +71,7 @@ const cases: readonly Case[] = [
   [parseBind, '/s|rv:/data', { says: 'invalid bind format' }],
   [parseBind, '/srv:/data:rx', { says: 'invalid bind format' }],
   [parseBind, '/srv:/data:ro:x', { says: 'invalid bind format' }],
+  [parseBind, '/a:b:/data', { says: 'invalid bind format' }],
   [parseBind, '/srv:/da\nta', { says: 'invalid bind format' }],
   [parseEnv, 'A_1=x y', { is: 'A_1=x y' }],
   [parseEnv, 'A=', { is: 'A=' }],

@@ -7,7 +7,12 @@ import { execCommand, joinCommand, joinUser, logsCommand } from '../../../src/ns
 import { statusOf } from '../../../src/nspawn/listing.ts';
 import { newRecord } from '../../../src/nspawn/new-record.ts';
 import { formatRecord } from '../../../src/nspawn/record.ts';
-import { chooseSubmounts } from '../../../src/nspawn/submounts.ts';
+import {
+  chooseSubmounts,
+  pathsIn,
+  submountComponent,
+  submountDirectory,
+} from '../../../src/nspawn/submounts.ts';
 
 const well: HealthFacts = {
   hasDirectory: true,
@@ -93,10 +98,43 @@ test("a host's own file systems are overlaid in its clone, ours and the kernel's
     ['/var/lib/sdme/containers/web/merged', 'ext4'],
     ['/mnt/nfs', 'nfs4'],
     ['/mnt/a b', 'ext4'],
+    ['/mnt/a,b', 'ext4'],
+    ['/mnt/h\u00c3\u00a9', 'ext4'],
+    ['/var/log/journal', 'ext4'],
+    ['/var/logs', 'ext4'],
     ['/home', 'xfs'],
     ['/boot', 'ext4'],
   ].map(([mountPoint = '', fsType = '']) => ({ mountPoint, fsType }));
-  assert.deepEqual(chooseSubmounts(mounts, '/var/lib/sdme'), ['/boot', '/home']);
+  assert.deepEqual(chooseSubmounts(mounts, ['/var/lib/sdme', '/var/log']), [
+    '/boot',
+    '/home',
+    '/mnt/a b',
+    '/mnt/hé',
+    '/var/logs',
+  ]);
+});
+
+test('what a clone must not see is hidden in the layer of the mount point that it lies in', () => {
+  const mountPoints = ['/var', '/var/lib', '/var/lib/deep'];
+  const hidden = ['/etc/systemd', '/var', '/var/log', '/var/lib/sdme', '/variable/x'];
+  assert.deepEqual(pathsIn('/var', mountPoints, hidden), ['log']);
+  assert.deepEqual(pathsIn('/var/lib', mountPoints, hidden), ['sdme']);
+  assert.deepEqual(pathsIn('/var/lib/deep', mountPoints, hidden), []);
+});
+
+test('no component of a mount point is taken for a layer of another', () => {
+  for (const [mountPoint, directory] of [
+    ['/home', 'home'],
+    ['/work/upper~/uppers', 'work~/upper~~/uppers'],
+    ['/srv/merged/lower', 'srv/merged~/lower~'],
+  ] as const) {
+    assert.equal(submountDirectory(mountPoint), directory);
+    const back = directory.split('/').map((name) => submountComponent(name));
+    assert.equal(`/${back.join('/')}`, mountPoint);
+  }
+  for (const layer of ['upper', 'work', 'merged', 'lower', 'staged']) {
+    assert.equal(submountComponent(layer), undefined);
+  }
 });
 
 test('loaded AppArmor profiles are read without their mode', () => {

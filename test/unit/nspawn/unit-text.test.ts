@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { layoutOf } from '../../../src/base/paths.ts';
 import { plainFacts } from '../../../src/nspawn/arguments.ts';
+import { deviceSpecifier } from '../../../src/nspawn/device-specifier.ts';
 import { limitsConfText } from '../../../src/nspawn/limits-conf.ts';
 import { type NspawnConfOptions, nspawnConfText } from '../../../src/nspawn/nspawn-conf.ts';
 import { parseRecord } from '../../../src/nspawn/record.ts';
@@ -104,7 +105,7 @@ RESTART_SEC=7
 const everythingFacts: Partial<NspawnConfOptions> = {
   podNetns: '/run/sdme/pods/p/netns',
   facts: {
-    isDevice: (path) => path === '/dev/fuse',
+    deviceNode: (path) => (path === '/dev/fuse' ? path : undefined),
     podHasDns: true,
     ociPodNetns: '/run/sdme/pods/q/netns',
     ownUsernsBase: 0,
@@ -113,12 +114,13 @@ const everythingFacts: Partial<NspawnConfOptions> = {
 
 test('every key of the record becomes its line and argument, in the order of contract 3.2 and 3.3', () => {
   const lines = conf(everything, everythingFacts).split('\n');
-  assert.deepEqual(lines.slice(0, 6), [
+  assert.deepEqual(lines.slice(0, 7), [
     '[Service]',
     'Environment=SYSTEMD_LOG_LEVEL=debug',
     'AppArmorProfile=sdme-test',
     'Restart=on-failure',
     'RestartSec=7s',
+    'DeviceAllow=/dev/fuse rw',
     'ExecStart=',
   ]);
   assert.equal(
@@ -133,6 +135,16 @@ test('every key of the record becomes its line and argument, in the order of con
       '--drop-capability=CAP_SYS_PTRACE --drop-capability=CAP_NET_RAW --capability=CAP_BPF ' +
       '--no-new-privileges=yes --read-only --system-call-filter=~@mount --system-call-filter=~@raw-io --boot',
   );
+});
+
+test('a device node that is bound may be opened inside, as it is bound', () => {
+  const facts = { ...plainFacts, deviceNode: (path: string) => (path === '/etc' ? undefined : path) };
+  const text = conf('BINDS=/dev/fuse:/dev/fuse:ro|/etc:/mnt:rw|/dev/kvm:/x:rw\n', { facts });
+  assert.deepEqual(text.match(/^DeviceAllow=.*$/gm), ['DeviceAllow=/dev/fuse r', 'DeviceAllow=/dev/kvm rw']);
+  // Numbers as makedev(3) packs them.
+  assert.equal(deviceSpecifier('/dev/dri/card0', 'char', 0xe2_00), '/dev/dri/card0');
+  assert.equal(deviceSpecifier('/srv/fuse', 'char', 0x0a_e5), '/dev/char/10:229');
+  assert.equal(deviceSpecifier('/dev/a b', 'block', 0x1_20_23_34), '/dev/block/35:4660');
 });
 
 test('an automatic restart is not refused for what a killed nspawn left', () => {
@@ -193,13 +205,19 @@ test('a host-root clone overlays the root and each mount point, and unmounts the
   );
   assert.ok(
     text.includes(
-      `ExecStartPre=-/usr/bin/mount -t overlay overlay -o lowerdir=/home,upperdir=${dir}/submounts/home/upper,workdir=${dir}/submounts/home/work ${dir}/merged/home\n`,
+      `ExecStartPre=-/usr/bin/mount -t overlay overlay -o lowerdir=/home,upperdir=${dir}/submounts/home/upper,workdir=${dir}/submounts/home/work ${dir}/submounts/home/merged\n`,
+    ),
+  );
+  // Put in their places by nspawn: below `merged`, a symlink of the container's could lead anywhere on the host.
+  assert.ok(
+    text.includes(
+      ` --bind=${dir}/submounts/home/merged:/home --bind=${dir}/submounts/home/data/merged:/home/data --boot\n`,
     ),
   );
   const stops = text.split('\n').filter((line) => line.startsWith('ExecStopPost='));
   assert.deepEqual(
     stops,
-    ['merged/home/data', 'merged/home', 'merged'].map(
+    ['submounts/home/data/merged', 'submounts/home/merged', 'merged'].map(
       (path) => `ExecStopPost=-/usr/bin/umount ${dir}/${path}`,
     ),
   );

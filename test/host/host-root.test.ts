@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { after, before, describe, type TestContext, test } from 'node:test';
+import { listContainers } from '../../src/nspawn/index.ts';
+import { listMounts } from '../../src/system/mounts.ts';
+import { type ContainerStore, containerStore, output, outsideTestHost } from '../helpers/container-host.ts';
+import { type Containers, containersOf } from '../helpers/containers.ts';
+
+const disk = '/srv/disk';
+
+/** A file system of the host's own on a loop device, mounted at {@link disk}; why there can be none, otherwise. */
+async function mountDisk(undo: AsyncDisposableStack): Promise<string | undefined> {
+  const image = '/var/lib/sdme/host-root-disk.img';
+  const device = '/dev/sdme-test-loop';
+  const found = /^\/dev\/loop(\d+)/.exec(await output('losetup', '--find').catch(() => ''));
+  if (found?.[1] === undefined) return 'this kernel has no loop devices';
+  await output('mknod', device, 'b', '7', found[1]);
+  undo.defer(() => rmSync(device));
+  await output('truncate', '--size=16M', image);
+  undo.defer(() => rmSync(image));
+  await output('mkfs.ext4', '-q', image);
+  mkdirSync(disk, { recursive: true });
+  await output('mount', '-o', `loop=${device}`, image, disk);
+  undo.defer(async () => void (await output('umount', disk)));
+  return undefined;
+}
+
+describe("clones of the host's root", { skip: outsideTestHost(), timeout: 200_000 }, () => {
+  let store: ContainerStore;
+  let containers: Containers;
+  let noDisk: string | undefined;
+  const stack = new AsyncDisposableStack();
+  const hostUnit = '/etc/systemd/system/srv-elsewhere.mount';
+  before(async () => {
+    stack.defer(() => rmSync(hostUnit, { force: true }));
+    noDisk = await mountDisk(stack);
+    store = stack.use(await containerStore('host-root'));
+    containers = stack.use(containersOf(store));
+    writeFileSync(hostUnit, '[Mount]\nWhat=/dev/none\nWhere=/srv/elsewhere\n');
+  });
+  after(() => stack.disposeAsync());
+
+  const clone = (name: string, input: Record<string, unknown> = {}): Promise<string[]> =>
+    containers.create(name, { rootfs: undefined, started: true, ...input });
+  const shell = async (name: string, script: string): Promise<string> =>
+    (await containers.inside(name, 'sh', '-c', script)).trim();
+
+  test('a clone sees the host’s files but for its units, its logs and our data, and changes none of them', async () => {
+    for (const path of ['/etc/of-the-host', '/var/log/of-the-host.log']) {
+      writeFileSync(path, 'host\n');
+      stack.defer(() => rmSync(path, { force: true }));
+    }
+    await clone('seen');
+    assert.equal(await shell('seen', 'cat /etc/of-the-host'), 'host');
+    assert.equal(await shell('seen', 'systemctl is-enabled srv-elsewhere.mount || :'), 'masked');
+    assert.equal(await shell('seen', 'ls -d /var/log/of-the-host* 2>/dev/null || :'), '');
+    assert.equal(await shell('seen', `ls -A ${store.layout.dataDir} 2>/dev/null || :`), '');
+    await shell('seen', 'echo clone > /etc/of-the-host; rm /usr/bin/script; touch /root/of-the-clone');
+    assert.equal(readFileSync('/etc/of-the-host', 'utf8'), 'host\n');
+    assert.ok(existsSync('/usr/bin/script') && !existsSync('/root/of-the-clone'));
+    await containers.stop('seen');
+    await containers.start('seen');
+    assert.equal(await shell('seen', 'cat /etc/of-the-host'), 'clone', 'its changes are kept');
+    await containers.remove('seen');
+  });
+
+  test('directories named with -o are empty in a clone, in place of those of the configuration', async () => {
+    await clone('hidden', { opaqueDirs: ['/etc/ssl', '/etc/systemd/system'] });
+    assert.equal(await shell('hidden', 'ls -A /etc/ssl'), '');
+    assert.ok(existsSync('/etc/ssl/certs'));
+    await containers.remove('hidden');
+  });
+
+  test('a file system mounted on the host is overlaid too, and keeps its files', async (t: TestContext) => {
+    if (noDisk !== undefined) return t.skip(noDisk);
+    writeFileSync(`${disk}/note`, 'on the disk\n');
+    await clone('disk');
+    const [listed] = await listContainers(store.layout);
+    assert.ok(listed?.submounts.includes(disk), listed?.submounts.join());
+    assert.equal(
+      await shell('disk', `cat ${disk}/note; stat -c %u ${disk} ${disk}/note`),
+      'on the disk\n0\n0',
+    );
+    await shell('disk', `echo changed > ${disk}/note; touch ${disk}/added`);
+    assert.equal(readFileSync(`${disk}/note`, 'utf8'), 'on the disk\n');
+    assert.ok(!existsSync(`${disk}/added`));
+    await containers.stop('disk');
+    assert.deepEqual(
+      (await listMounts()).filter(({ mountPoint }) =>
+        mountPoint.startsWith(store.layout.containerDir('disk')),
+      ),
+      [],
+    );
+    await containers.start('disk');
+    assert.equal(await shell('disk', `cat ${disk}/note`), 'changed');
+    await containers.remove('disk');
+  });
+
+  test('a link that a clone leaves where a mount point was leads nowhere on the host', async (t: TestContext) => {
+    if (noDisk !== undefined) return t.skip(noDisk);
+    const victim = '/srv/victim';
+    mkdirSync(victim);
+    stack.defer(() => rmSync(victim, { recursive: true }));
+    await clone('linked');
+    await containers.stop('linked');
+    // As a container would do it whose mount point was not there at one of its boots.
+    const upper = `${store.layout.containerDir('linked')}/upper`;
+    rmSync(`${upper}${disk}`, { recursive: true, force: true });
+    mkdirSync(`${upper}/srv`, { recursive: true });
+    await output('ln', '-sfn', victim, `${upper}${disk}`);
+    await containers.start('linked').catch(() => undefined);
+    const mounts = (await listMounts()).map(({ mountPoint }) => mountPoint);
+    assert.ok(!mounts.some((path) => path === victim || path.startsWith(`${victim}/`)), mounts.join('\n'));
+    await containers.remove('linked');
+  });
+});

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { listContainers } from '../../src/nspawn/index.ts';
+import { type ContainerStore, containerStore, output, outsideTestHost } from '../helpers/container-host.ts';
+import { type Containers, containersOf } from '../helpers/containers.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
+import { waitFor } from '../helpers/wait-for.ts';
+
+/** Parts of paths that mean something to nspawn, to unit files, to mount options or to a shell. */
+const oddNames = ['a b', 'back\\slash', 'per%cent', 'dol$lar', 'q"uote', "it's", 'com,ma', 'semi;colon', 'é'];
+
+describe('mounts of containers', { skip: outsideTestHost(), timeout: 200_000 }, () => {
+  let store: ContainerStore;
+  let containers: Containers;
+  let host: string;
+  const stack = new AsyncDisposableStack();
+  before(async () => {
+    store = stack.use(await containerStore('mounts'));
+    containers = stack.use(containersOf(store));
+    host = stack.use(await tempDir()).path;
+  });
+  after(() => stack.disposeAsync());
+
+  const fails = (why: RegExp, name: string, ...command: string[]): Promise<void> =>
+    assert.rejects(containers.inside(name, ...command), why);
+
+  test('directories and files of the host are seen where they were asked for, to write or to read', async () => {
+    for (const directory of ['shared', 'fixed']) mkdirSync(`${host}/${directory}`);
+    writeFileSync(`${host}/fixed/note`, 'from the host\n');
+    writeFileSync(`${host}/file`, 'one file\n');
+    for (const name of oddNames) {
+      mkdirSync(`${host}/${name}`);
+      writeFileSync(`${host}/${name}/name`, name);
+    }
+    const binds = [
+      `${host}/shared:/mnt/shared`,
+      `${host}/fixed:/mnt/fixed:ro`,
+      `${host}/file:/mnt/file`,
+      ...oddNames.map((name) => `${host}/${name}:/mnt/odd/${name}:ro`),
+    ];
+    await containers.create('binds', { started: true, binds });
+    await containers.inside('binds', 'touch', '/mnt/shared/made-inside');
+    assert.ok(existsSync(`${host}/shared/made-inside`));
+    assert.equal(await containers.inside('binds', 'cat', '/mnt/fixed/note'), 'from the host\n');
+    await fails(/Read-only file system/, 'binds', 'touch', '/mnt/fixed/x');
+    await containers.inside('binds', 'sh', '-c', 'echo written inside >/mnt/file');
+    assert.equal(readFileSync(`${host}/file`, 'utf8'), 'written inside\n');
+    for (const name of oddNames) {
+      assert.equal(await containers.inside('binds', 'cat', `/mnt/odd/${name}/name`), name);
+    }
+    await containers.remove('binds');
+    // What was bound is the host's, and stays.
+    assert.ok(existsSync(`${host}/shared/made-inside`));
+  });
+
+  test('a device node can be opened as it was bound, and without it not at all', async () => {
+    const device = '/dev/fuse';
+    await containers.create('devices', { started: true, binds: [`${device}:/dev/given:ro`] });
+    await containers.create('without', { started: true });
+    const open = (how: string): string[] => ['sh', '-c', `exec 3${how}`];
+    await containers.inside('devices', ...open('</dev/given'));
+    await fails(/Operation not permitted/, 'devices', ...open('<>/dev/given'));
+    const { rdev } = statSync(device);
+    const numbers = [String(rdev >> 8), String(rdev & 0xff)];
+    await fails(/Operation not permitted/, 'without', 'mknod', '/root/own', 'c', ...numbers);
+    await containers.remove('devices');
+    await containers.remove('without');
+
+    // A node elsewhere than in /dev, to write too.
+    const node = `${store.layout.dataDir}/node`;
+    await output('mknod', node, 'c', ...numbers);
+    await containers.create('devices', { started: true, binds: [`${node}:/dev/given`] });
+    await containers.inside('devices', ...open('<>/dev/given'));
+    await containers.remove('devices');
+  });
+
+  test('a read-only container boots, writes only where a bind lets it, and changes no file of its own', async () => {
+    mkdirSync(`${host}/var`);
+    mkdirSync(`${host}/home`);
+    chownSync(`${host}/home`, 1000, 1000);
+    const binds = [`${host}/var:/var`, `${host}/home:/home`, `${host}/fixed:/srv:ro`];
+    await containers.create('sealed', { started: true, readOnly: true, binds });
+    for (const path of ['/x', '/etc/x', '/usr/bin/x', '/srv/x']) {
+      await fails(/Read-only file system/, 'sealed', 'touch', path);
+    }
+    await containers.inside('sealed', 'touch', '/var/kept', '/home/kept', '/tmp/gone', '/run/gone');
+    assert.ok(existsSync(`${host}/var/kept`) && existsSync(`${host}/home/kept`));
+    await waitFor('the boot to be done', async () => {
+      const [listed] = await listContainers(store.layout);
+      return listed?.health === 'ok';
+    });
+    await containers.remove('sealed');
+  });
+});
