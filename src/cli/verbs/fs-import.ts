@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { SdmeError } from '../../base/errors.ts';
 import type { InputOf, ResultOf } from '../../contracts/index.ts';
-import { requireSystemd } from '../../nspawn/read-side.ts';
 import { importInput, importOptions } from '../parse/import-options.ts';
 import { detachOption, parseOptions } from '../parse/options.ts';
 import { askYesNo } from '../run/confirm.ts';
@@ -35,8 +34,6 @@ async function runImport(
 export const run: VerbRun = async ({ operands, options, session }) => {
   const { detach, name, ...how } = parseOptions(schema, options);
   const input = importInput(operands[0] ?? '', name, how, process.cwd());
-  // A store can be filled where nothing boots, as in a build of an image.
-  await requireSystemd({ orNone: true });
   session.output.note(`importing '${input.name}'`);
   const result = await runImport(session, input, detach);
   if (result !== undefined) session.output.result(result.name);

@@ -1,6 +1,5 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { Readable } from 'node:stream';
 import { SdmeError } from '../../base/errors.ts';
 import { diskFailure } from './disk-failure.ts';
 
@@ -75,46 +74,30 @@ export async function openArrival(arrival: Arrival): Promise<FileHandle> {
   }
 }
 
-const readSize = 256 * 1024;
-
-async function* bytesOf(
-  handle: FileHandle,
-  arrival: Arrival,
-  done: Promise<unknown>,
-): AsyncGenerator<Buffer> {
+/**
+ * Follows an arrival: the function settles when more than `have` of its bytes are there, with how many; for a whole
+ * one right away. `done` is the download's end: when it rejects, so does the function. When the download begins anew
+ * it rejects with a retryable error, as bytes that were read before may have been wrong.
+ */
+export function followArrival(arrival: Arrival, done: Promise<unknown>): (have: number) => Promise<number> {
   const restarts = arrival.restarts();
   let over = false;
   const ended = done.then(() => {
     over = true;
   });
-  for (let position = 0; position < arrival.size; ) {
-    const change = arrival.changed();
-    const ready = arrival.length() - position;
-    if (arrival.restarts() !== restarts) {
-      const message = 'the download began again while its bytes were being unpacked';
-      throw new SdmeError('oci.network', message);
-    }
-    if (ready <= 0) {
+  // Whoever follows hears of a failure when it asks.
+  ended.catch(() => {});
+  return async (have) => {
+    while (true) {
+      const change = arrival.changed();
+      if (arrival.restarts() !== restarts) {
+        throw new SdmeError('oci.network', 'the download began again while its bytes were being unpacked');
+      }
+      const length = arrival.length();
+      if (length > have || length === arrival.size) return length;
       if (over) throw new SdmeError('internal', 'a download ended short of its size');
       // The end of the download is no change of the file; its failure is ours.
       await Promise.race([change, ended]);
-      continue;
     }
-    const buffer = Buffer.allocUnsafe(Math.min(readSize, ready));
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, position);
-    if (bytesRead === 0)
-      throw new SdmeError('io', 'a download was cut while its bytes were being unpacked', {
-        retryable: true,
-      });
-    position += bytesRead;
-    yield buffer.subarray(0, bytesRead);
-  }
-}
-
-/**
- * The bytes of an arrival in order, as they come. `done` is the download's end: when it rejects the stream fails with
- * its error. A download that begins anew fails the stream with a retryable error, as bytes given out may have been wrong.
- */
-export function followArrival(handle: FileHandle, arrival: Arrival, done: Promise<unknown>): Readable {
-  return Readable.from(bytesOf(handle, arrival, done), { objectMode: false, highWaterMark: 1024 * 1024 });
+  };
 }

@@ -1,5 +1,4 @@
 import type { FileHandle } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
 import type { Context } from '../../base/context.ts';
 import type { Digest } from '../../base/digests.ts';
 import type { Descriptor } from '../descriptors.ts';
@@ -45,7 +44,7 @@ export interface LocalBlob extends AsyncDisposable {
    * stranger) whoever reads them must check while reading, before anything shows in its final place.
    */
   readonly verified: boolean;
-  /** Present while the blob is still coming: it is read as a stream then, and is good once `whole` has settled. */
+  /** Present while the blob is still coming: its file grows then, and is good once `whole` has settled. */
   readonly arriving?: ArrivingBlob;
   /**
    * Forgets a blob that was found damaged and ends this handle. True when asking the source again fetches it anew;
@@ -58,8 +57,11 @@ export interface LocalBlob extends AsyncDisposable {
 export interface ArrivingBlob {
   /** Settles when every byte is here and the digest is right. @throws SdmeError why it is not */
   readonly whole: Promise<void>;
-  /** The bytes from the first on, as they come. Fails as the download fails. */
-  stream(): Readable;
+  /**
+   * Settles when the file holds more than `have` bytes, with how many; right away once it is whole.
+   * @throws why the download failed; a retryable error when it began anew, as bytes read before may have been wrong
+   */
+  beyond(have: number): Promise<number>;
 }
 
 /** Where an image comes from. Works under `ctx.signal`, shows progress in `ctx.progress`, retries what may recover. */

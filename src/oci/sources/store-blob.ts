@@ -80,7 +80,7 @@ async function arrivingBlob(
   whole.catch(() => {});
   return {
     ...heldBlob(room, wanted, handle, pin, via),
-    arriving: { whole, stream: () => followArrival(handle, arrival, done) },
+    arriving: { whole, beyond: followArrival(arrival, done) },
   };
 }
 

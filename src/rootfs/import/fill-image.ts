@@ -8,11 +8,12 @@ import { classifyImage, decideTreatment, type ImageTreatment } from '../classify
 import { openPlain } from '../decompress.ts';
 import type { DetectedSource } from '../detect.ts';
 import { checkSpace, diskSpace, leastUnpackFactor } from '../disk-space.ts';
+import type { Unpacker } from '../unpack/child-process.ts';
 import type { Unpacked } from '../unpack/unpack.ts';
 import type { ByteOrigins, Filled } from './filled.ts';
 import { feedLayers } from './layer-feed.ts';
 import { makeApplicationRoot } from './on-base.ts';
-import { unpackInto } from './unpack-into.ts';
+import { startUnpackerFor, unpackInto } from './unpack-into.ts';
 import type { ImportWork } from './work.ts';
 
 /** The sources that hold images. */
@@ -71,12 +72,13 @@ async function unpackImage(
   work: ImportWork,
   source: ImageSource,
   image: ResolvedImage,
+  unpacker: Unpacker,
 ): Promise<Unpacked & ByteOrigins> {
   const { ctx, store } = work;
   for (let again = false; ; again = true) {
     await using feed = feedLayers(ctx, source, image, store.settings.oci_parallel_blobs);
     try {
-      const unpacked = await unpackInto(work, feed.layers(), 'apply');
+      const unpacked = await unpackInto(work, feed.layers(), 'apply', again ? undefined : unpacker);
       return { ...unpacked, ...feed.origins() };
     } catch (error) {
       const damaged = error instanceof SdmeError && error.code === 'oci.digest-mismatch';
@@ -111,6 +113,8 @@ async function placeOnBase(
 export async function fillFromImage(work: ImportWork, origin: ImageOrigin): Promise<Filled> {
   const { ctx } = work;
   await using source = await openSource(work, origin);
+  // It starts up while the registry is asked.
+  await using unpacker = startUnpackerFor(work, 'apply');
   const image = await source.resolve(ctx);
   const { config, reference, manifestDigest } = image;
   const treatment = classify(work, image);
@@ -118,7 +122,8 @@ export async function fillFromImage(work: ImportWork, origin: ImageOrigin): Prom
   const placed =
     treatment.as === 'app' ? await placeOnBase(work, treatment.baseFs, origin, image) : undefined;
   ctx.progress.step('download');
-  const unpacked = await unpackImage({ ...work, tree: placed?.root ?? work.tree }, source, image);
+  const place = { ...work, tree: placed?.root ?? work.tree };
+  const unpacked = await unpackImage(place, source, image, unpacker);
   placed?.finish();
   const { bytes, entries, sharedBytes, cachedBytes, fetchedBytes } = unpacked;
   return {

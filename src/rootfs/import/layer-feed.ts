@@ -22,9 +22,9 @@ export interface LayerFeed extends AsyncDisposable {
 
 const readSize = 1024 * 1024;
 
-/** What is still coming or part of an archive as a stream; a whole file as it is, for the unpacker to read without us. */
+/** A part of an archive as a stream; a whole file, or one that is still coming, as it is, for the unpacker to read without us. */
 function bytesOf({ handle, offset, size, arriving }: LocalBlob): LayerInput['file'] {
-  if (arriving !== undefined) return arriving.stream();
+  if (arriving !== undefined) return { handle, beyond: (have) => arriving.beyond(have) };
   if (offset === 0) return handle;
   if (size === 0) return Readable.from([]);
   const range = { start: offset, end: offset + size - 1 };

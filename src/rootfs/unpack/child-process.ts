@@ -4,14 +4,36 @@ import { fromErrorRecord, SdmeError } from '../../base/errors.ts';
 import { packetPair, sendPacket } from '../../system/descriptor-passing.ts';
 import { startConfinedNode } from '../../system/exec/confined-node.ts';
 import { startCapabilities } from './confine.ts';
-import { type ChildMessage, type ChildStart, childMessage, type LayerOrder } from './protocol.ts';
+import type { GrowingFile } from './layer-source.ts';
+import {
+  type ChildMessage,
+  type ChildStart,
+  childMessage,
+  type Growth,
+  type LayerOrder,
+  type RootOrder,
+} from './protocol.ts';
 
 type Done = Extract<ChildMessage, { type: 'done' }>;
 
+/** A layer as the child gets it. */
+export interface OrderedLayer {
+  readonly order: LayerOrder;
+  readonly fd: number;
+  readonly onBytes: (bytes: number) => void;
+  /** Present when the file grows. */
+  readonly beyond?: GrowingFile['beyond'] | undefined;
+}
+
 /** The unpacker's process, seen from its owner. Disposal kills it and waits until it is gone. */
 export interface Unpacker extends AsyncDisposable {
-  /** Has the child apply a layer, and settles when it has. `fd` may be closed once this has returned. */
-  apply(order: LayerOrder, fd: number, onBytes: (bytes: number) => void): Promise<void>;
+  /** Has the child make an empty directory its root, before the first layer. */
+  enter(target: string): void;
+  /**
+   * Has the child apply a layer, and settles when it has; the descriptor may be closed then.
+   * @throws why the child failed, or why a file that grows does not go on
+   */
+  apply(layer: OrderedLayer): Promise<void>;
   /** Says that no more layers come; settles when the tree is complete. */
   finish(): Promise<Done>;
   /** Rejects when the child fails or ends, whatever it is doing. Never settles otherwise. */
@@ -72,19 +94,31 @@ export function startUnpacker(start: Omit<ChildStart, 'parent'>): Unpacker {
     return Promise.race([promise, failed.promise]);
   };
 
+  const send = (message: RootOrder | LayerOrder | Growth, fd?: number): void => {
+    if (socket === undefined) throw new SdmeError('internal', 'the unpacker takes no more layers');
+    try {
+      sendPacket(socket, JSON.stringify(message), fd);
+    } catch {
+      // Its end is broken: `failed` says how.
+    }
+  };
+
   return {
-    apply: async (order, fd, onBytes) => {
-      if (socket === undefined) throw new SdmeError('internal', 'the unpacker takes no more layers');
-      try {
-        sendPacket(socket, JSON.stringify(order), fd);
-      } catch {
-        // Its end is broken: how it failed says more.
-        return failed.promise;
-      }
-      await answer((message) => {
+    enter: (target) => send({ target }),
+    apply: async ({ order, fd, onBytes, beyond }) => {
+      const broken = Promise.withResolvers<never>();
+      const supply = async (have: number): Promise<void> => {
+        if (beyond === undefined)
+          throw new SdmeError('internal', 'the unpacker waits for a file that is whole');
+        send({ length: await beyond(have) });
+      };
+      send(order, fd);
+      const applied = answer((message) => {
         if (message.type === 'progress' || message.type === 'layer') onBytes(message.bytes);
+        if (message.type === 'more') supply(message.have).catch(broken.reject);
         return message.type === 'layer' ? true : undefined;
       });
+      await Promise.race([applied, broken.promise]);
     },
     finish: () => {
       closeSocket();

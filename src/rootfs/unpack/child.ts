@@ -9,9 +9,9 @@ import type { Decoder } from '../../system/decode/decoder.ts';
 import { igzipDecoders } from '../../system/decode/igzip.ts';
 import { receivePacket } from '../../system/descriptor-passing.ts';
 import { dieWithParent } from '../../system/process-ties.ts';
-import { confine } from './confine.ts';
+import { confine, loadEverything } from './confine.ts';
 import { LayerReader } from './layer-reader.ts';
-import type { ChildMessage, ChildStart, LayerOrder } from './protocol.ts';
+import type { ChildMessage, ChildStart, Growth, LayerOrder, RootOrder } from './protocol.ts';
 import { Tally } from './tally.ts';
 import { TreeWriter } from './tree-writer.ts';
 
@@ -43,6 +43,15 @@ function inLayer(label: string, thrown: unknown): SdmeError {
   });
 }
 
+/** Waits until more than `have` bytes of a layer's file are there. */
+function askForMore(have: number): number {
+  say({ type: 'more', have });
+  const packet = receivePacket(layersSocket);
+  if (packet === undefined) throw new SdmeError('internal', 'the rest of the layer does not come');
+  const growth: Growth = JSON.parse(packet.text);
+  return growth.length;
+}
+
 async function unpack(start: ChildStart, gzip: (() => Decoder) | undefined): Promise<void> {
   const tally = new Tally(start.limits);
   const writer = new TreeWriter(start.limits, start.policy, tally);
@@ -52,7 +61,7 @@ async function unpack(start: ChildStart, gzip: (() => Decoder) | undefined): Pro
     const order: LayerOrder = JSON.parse(packet.text);
     if (packet.fd === undefined) throw new SdmeError('internal', 'a layer came without its file');
     try {
-      say({ type: 'layer', bytes: await reader.read(packet.fd, order, progress()) });
+      say({ type: 'layer', bytes: await reader.read(packet.fd, order, { onBytes: progress(), askForMore }) });
     } catch (error) {
       throw inLayer(order.label, error);
     } finally {
@@ -69,9 +78,15 @@ try {
   flushCompileCache();
   // A library must be loaded while the root is still the machine's own.
   const gzip = igzipDecoders();
-  await confine(start.target);
-  say({ type: 'ready' });
-  await unpack(start, gzip);
+  await loadEverything();
+  const packet = receivePacket(layersSocket);
+  // Without a word: whoever started us found that nothing is to be unpacked.
+  if (packet !== undefined) {
+    const { target }: RootOrder = JSON.parse(packet.text);
+    confine(target);
+    say({ type: 'ready' });
+    await unpack(start, gzip);
+  }
 } catch (error) {
   say({ type: 'failed', error: toErrorRecord(error) });
 }

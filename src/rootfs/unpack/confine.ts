@@ -29,8 +29,11 @@ export const startCapabilities = [
   'SYS_CHROOT',
 ] as const satisfies readonly Capability[];
 
-/** Loads what is loaded on first use, as nothing of this machine can be loaded later, and nothing of the image must be. */
-async function loadEverything(): Promise<void> {
+/**
+ * Loads what is loaded on first use. Comes before {@link confine}, as nothing of this machine can be loaded later, and
+ * nothing of the image must be.
+ */
+export async function loadEverything(): Promise<void> {
   for (const algorithm of ['sha256', 'sha512']) createHash(algorithm).update('x').digest('hex');
   const text = Buffer.from('x');
   for (const compressed of [text, gzipSync(text), zstdCompressSync(text)]) {
@@ -59,8 +62,7 @@ function refuseOpenDirectories(): void {
  *
  * @throws SdmeError `state.conflict` when the directory is not empty
  */
-export async function confine(target: string): Promise<void> {
-  await loadEverything();
+export function confine(target: string): void {
   process.umask(0);
   refuseOpenDirectories();
   changeRoot(target);

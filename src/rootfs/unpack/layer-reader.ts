@@ -33,6 +33,14 @@ function check(expected: Expected | undefined, what: string): void {
   });
 }
 
+/** Whom a reader talks to while it reads. */
+export interface LayerListener {
+  /** Told the bytes of the file that were read. */
+  readonly onBytes: (bytes: number) => void;
+  /** Waits until more than `have` bytes of a growing file are there, and says how many. */
+  readonly askForMore: (have: number) => number;
+}
+
 /** The file of a layer: read once, in order, counted and hashed. */
 class LayerFile {
   readonly input: Input;
@@ -40,12 +48,25 @@ class LayerFile {
   readonly #fd: number;
   readonly #size: number | undefined;
   readonly #digest: Expected | undefined;
+  readonly #askForMore: LayerListener['askForMore'];
+  readonly #grows: boolean;
+  /** Bytes of the file that may be read. */
+  #there: number;
 
-  constructor(fd: number, order: LayerOrder, buffer: Buffer) {
+  constructor(fd: number, order: LayerOrder, buffer: Buffer, askForMore: LayerListener['askForMore']) {
     this.#fd = fd;
     this.#size = order.size;
     this.#digest = expecting(order.digest);
+    this.#askForMore = askForMore;
+    this.#grows = order.grows === true;
+    this.#there = this.#grows ? 0 : Number.POSITIVE_INFINITY;
     this.input = { buffer, start: 0, end: 0 };
+  }
+
+  /** How many bytes may be read now: of a growing file those that are there, 0 when it has all. */
+  #readable(): number {
+    if (this.#there === this.bytes && this.bytes !== this.#size) this.#there = this.#askForMore(this.bytes);
+    return this.#there - this.bytes;
   }
 
   /** Reads more behind what is unread; false at the end. @throws SdmeError `oci.digest-mismatch` when it is too long */
@@ -56,8 +77,14 @@ class LayerFile {
       input.end -= input.start;
       input.start = 0;
     }
-    const length = readSync(this.#fd, input.buffer, input.end, input.buffer.length - input.end, null);
-    if (length === 0) return false;
+    const room = Math.min(input.buffer.length - input.end, this.#readable());
+    const length = room === 0 ? 0 : readSync(this.#fd, input.buffer, input.end, room, null);
+    if (length === 0) {
+      // Whoever writes the file began it anew: nothing says that it is damaged.
+      if (room > 0 && this.#grows)
+        throw new SdmeError('io', 'the file was cut while it was read', { retryable: true });
+      return false;
+    }
     this.#digest?.hash.update(input.buffer.subarray(input.end, input.end + length));
     input.end += length;
     this.bytes += length;
@@ -102,10 +129,10 @@ export class LayerReader {
    * Applies a layer in one pass: reads, decodes, hashes, writes. Returns the size of its file.
    * @throws SdmeError `unpack.*`, `oci.digest-mismatch`, `disk.full`, `io`
    */
-  async read(fd: number, order: LayerOrder, onBytes: (bytes: number) => void): Promise<number> {
-    const file = new LayerFile(fd, order, this.#input);
+  async read(fd: number, order: LayerOrder, listener: LayerListener): Promise<number> {
+    const file = new LayerFile(fd, order, this.#input, listener.askForMore);
     try {
-      await this.#apply(file, order, onBytes);
+      await this.#apply(file, order, listener.onBytes);
     } catch (error) {
       // Damaged data is more likely a damaged file than a bad layer: say so if it is.
       if (order.digest !== undefined && error instanceof SdmeError && error.code === 'unpack.format')

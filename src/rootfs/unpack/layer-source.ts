@@ -6,14 +6,23 @@ import { pipeline } from 'node:stream/promises';
 import { SdmeError } from '../../base/errors.ts';
 import { streamPair } from '../../system/descriptor-passing.ts';
 
-/** Where a layer's bytes are: a path, an open file that is read from where it stands, or a stream. */
-export type LayerSource = string | FileHandle | Readable;
+/** A file that something else is still writing, in order. Its layer's size must be given. */
+export interface GrowingFile {
+  readonly handle: FileHandle;
+  /** Settles when more than `have` bytes are there, with how many. @throws why they do not come */
+  beyond(have: number): Promise<number>;
+}
+
+/** Where a layer's bytes are: a path, an open file that is read from where it stands, one that grows, or a stream. */
+export type LayerSource = string | FileHandle | GrowingFile | Readable;
 
 /** A layer's bytes as a descriptor for another process. */
 export interface OpenLayer extends AsyncDisposable {
   readonly fd: number;
   /** Settles when the whole source was handed over. @throws the error of a stream */
   readonly complete: Promise<void>;
+  /** Of a {@link GrowingFile}. */
+  readonly beyond?: GrowingFile['beyond'];
 }
 
 const nothing = Promise.resolve();
@@ -23,6 +32,10 @@ export async function openLayer(source: LayerSource): Promise<OpenLayer> {
   if (typeof source === 'string') return openPath(source);
   // A stream over a file has a descriptor too, but may be a part of the file.
   if (source instanceof Readable) return openStream(source);
+  if ('beyond' in source) {
+    const beyond = (have: number): Promise<number> => source.beyond(have);
+    return { fd: source.handle.fd, complete: nothing, beyond, [Symbol.asyncDispose]: () => nothing };
+  }
   return { fd: source.fd, complete: nothing, [Symbol.asyncDispose]: () => nothing };
 }
 

@@ -22,9 +22,13 @@ export interface UnpackPolicy {
 /** What the child is started with, as its only argument. */
 export interface ChildStart {
   readonly parent: number;
-  readonly target: string;
   readonly limits: UnpackLimits;
   readonly policy: UnpackPolicy;
+}
+
+/** What comes first: the directory that becomes the child's root. */
+export interface RootOrder {
+  readonly target: string;
 }
 
 /** What comes with each layer's file. Digests and sizes that are present are checked. */
@@ -33,6 +37,13 @@ export interface LayerOrder {
   readonly digest?: string;
   readonly size?: number;
   readonly diffId?: string;
+  /** The file has not all of its `size` bytes yet: the child asks for how many there are when it has read those it knows of. */
+  readonly grows?: boolean;
+}
+
+/** The answer to `more`: bytes of the file that are there. */
+export interface Growth {
+  readonly length: number;
 }
 
 const errorFields = z.object({
@@ -47,6 +58,7 @@ const errorRecord = z.custom<ErrorRecord>((value) => errorFields.safeParse(value
 /** What the child says, one JSON text a line. `bytes` are of the file as it lies there, compressed. */
 export const childMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready') }),
+  z.object({ type: z.literal('more'), have: z.number() }),
   z.object({ type: z.literal('progress'), bytes: z.number() }),
   z.object({ type: z.literal('layer'), bytes: z.number() }),
   z.object({ type: z.literal('failed'), error: errorRecord }),

@@ -22,17 +22,18 @@ export interface LayerInput {
   readonly diffId?: Digest;
 }
 
-export interface UnpackTarget {
-  /** An empty directory, mode 0700; it gets its final mode at the end. */
-  readonly target: string;
+/** What holds for a whole unpacking. */
+export interface UnpackRules {
   readonly limits: Partial<UnpackLimits> & Pick<UnpackLimits, 'bytes' | 'entries'>;
   readonly policy?: Partial<UnpackPolicy>;
 }
 
-export interface UnpackOptions extends UnpackTarget {
+export interface UnpackOptions extends UnpackRules {
+  /** An empty directory, mode 0700; it gets its final mode at the end. */
+  readonly target: string;
   /** Layers from the lowest up, each given when it is ready. Iteration stops at the first failure. */
   readonly layers: AsyncIterable<LayerInput> | Iterable<LayerInput>;
-  /** A child for the same target, limits and policy that was started before; default: one of its own. */
+  /** A child for the same rules that was started before; default: one of its own. */
   readonly unpacker?: Unpacker;
 }
 
@@ -50,17 +51,17 @@ const defaultDepth = 512;
 /** systemd's limit too. */
 const defaultLayers = 4096;
 
-function allLimits({ limits }: UnpackTarget): UnpackLimits {
+function allLimits({ limits }: UnpackRules): UnpackLimits {
   return { depth: defaultDepth, layers: defaultLayers, ...limits };
 }
 
 /**
- * Starts the child that {@link unpackLayers} needs, for callers that still wait for the first layer: it takes about
- * as long as a small download. Disposing ends it.
+ * Starts the child that {@link unpackLayers} needs, for callers that still wait for something else: it takes about as
+ * long as a small download. Disposing ends it.
  */
-export function prepareUnpacking(options: UnpackTarget): Unpacker {
-  const policy: UnpackPolicy = { devices: 'create', whiteouts: 'apply', ...options.policy };
-  return startUnpacker({ target: options.target, limits: allLimits(options), policy });
+export function prepareUnpacking(rules: UnpackRules): Unpacker {
+  const policy: UnpackPolicy = { devices: 'create', whiteouts: 'apply', ...rules.policy };
+  return startUnpacker({ limits: allLimits(rules), policy });
 }
 
 /**
@@ -78,6 +79,7 @@ export async function unpackLayers(ctx: Context, options: UnpackOptions): Promis
   const aborted = Promise.withResolvers<never>();
   const abort = (): void => aborted.reject(ctx.signal.reason);
   ctx.signal.addEventListener('abort', abort, { once: true });
+  unpacker.enter(options.target);
   const applying = applyAll(ctx, unpacker, options.layers, limits);
   try {
     const { bytes, entries, notes } = await Promise.race([applying, aborted.promise]);
@@ -148,9 +150,11 @@ async function applyLayer(
     ...(digest === undefined ? {} : { digest }),
     ...(size === undefined ? {} : { size }),
     ...(diffId === undefined ? {} : { diffId }),
+    ...(file.beyond === undefined ? {} : { grows: true }),
   };
+  const { fd, beyond } = file;
   try {
-    await unpacker.apply(order, file.fd, (bytes) => item.set(bytes));
+    await unpacker.apply({ order, fd, beyond, onBytes: (bytes) => item.set(bytes) });
   } catch (error) {
     // A stream that broke off makes a layer that is cut: its own error says why.
     await Promise.race([file.complete, Promise.resolve()]);
