@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { open, readlink } from 'node:fs/promises';
+import { after, before, describe, test } from 'node:test';
+import { listContainers } from '../../src/nspawn/index.ts';
+import { type ContainerStore, containerStore, output, outsideTestHost } from '../helpers/container-host.ts';
+import { type Containers, containersOf } from '../helpers/containers.ts';
+import { attempt, installProbe, type Outcome, probeInside, programPath } from '../helpers/probe.ts';
+
+const probe = '/usr/local/bin/probe';
+const victim = '/srv/escape-victim';
+const secret = `${victim}/secret`;
+const hasAppArmor = existsSync('/sys/kernel/security/apparmor/profiles');
+const strict = { tier: 'strict', ...(hasAppArmor ? {} : { apparmorProfile: 'unconfined' }) };
+
+/** Numbers of the block device below the host's root, or of the first other one the kernel knows. */
+function hostDisk(): string {
+  const [line = ''] = readFileSync('/proc/partitions', 'utf8').trim().split('\n').slice(2);
+  const [major = '', minor = ''] = line.trim().split(/\s+/);
+  assert.match(`${major}:${minor}`, /^\d+:\d+$/, 'the kernel knows a disk');
+  return `${major}:${minor}`;
+}
+
+/**
+ * What root of a strict container tries against its host, each attempt in a form that harms nothing should it succeed
+ * (test/host/programs/probe.c). Where it can be shown that the same attempt succeeds outside, or in a container of
+ * the default tier, it is: what is denied is denied by the tier.
+ */
+describe('escapes from a strict container', { skip: outsideTestHost(), timeout: 200_000 }, () => {
+  let store: ContainerStore;
+  let containers: Containers;
+  const stack = new AsyncDisposableStack();
+
+  before(async () => {
+    store = stack.use(await containerStore('escape'));
+    containers = stack.use(containersOf(store));
+    mkdirSync(victim);
+    stack.defer(() => rmSync(victim, { recursive: true }));
+    writeFileSync(secret, 'PRETTY_NAME="secret of the host"\n', { mode: 0o644 });
+    const wanted = { strict, plain: {} };
+    await Promise.all(
+      Object.entries(wanted).map(async ([name, input]) => {
+        await containers.create(name, { ...input, started: true });
+        await installProbe(name, probe);
+      }),
+    );
+  });
+  after(() => stack.disposeAsync());
+
+  const strictTries = (...attempts: string[]): Promise<Outcome[]> =>
+    attempt(probeInside('strict', probe), attempts);
+  const plainTries = (...attempts: string[]): Promise<Outcome[]> =>
+    attempt(probeInside('plain', probe), attempts);
+  const hostTries = async (...attempts: string[]): Promise<Outcome[]> =>
+    attempt([await programPath('probe')], attempts);
+  /** Every attempt was refused, for one of these reasons. */
+  const refused = async (reasons: readonly string[], ...attempts: string[]): Promise<void> => {
+    for (const [index, outcome] of (await strictTries(...attempts)).entries()) {
+      assert.ok(reasons.includes(outcome), `${attempts[index]}: ${outcome}`);
+    }
+  };
+
+  test("a node of the host's disk can be neither made nor opened", async () => {
+    const node = `device-node=${hostDisk()}`;
+    assert.deepEqual(await strictTries(node, 'device-node=7:0'), ['EPERM', 'EPERM']);
+    assert.deepEqual(
+      await plainTries(node),
+      ['EPERM'],
+      'the default tier refuses it too, by its device policy',
+    );
+  });
+
+  test("no device of the host's can be mounted, nor a loop device be set up", async () => {
+    const disks = readdirSync('/sys/class/block').filter((name) => !/^(loop|ram|zram)/.test(name));
+    await refused(['ENOENT', 'EPERM'], ...disks.map((name) => `mount-device=/dev/${name}`));
+    await refused(['ENOENT'], 'loop-attach=/dev/loop0', 'open-write=/dev/loop-control', 'open-read=/dev/mem');
+    await refused(['EPERM'], 'mount-kind=ext4', 'mount-kind=securityfs', 'mount-kind=debugfs');
+  });
+
+  test("the kernel's settings and its emergency keys cannot be written", async () => {
+    const files = [
+      '/proc/sysrq-trigger',
+      '/proc/sys/kernel/core_pattern',
+      '/proc/sys/kernel/modprobe',
+      '/proc/sys/vm/overcommit_memory',
+      '/sys/kernel/uevent_helper',
+    ].filter((path) => existsSync(path));
+    assert.ok(files.includes('/proc/sys/kernel/core_pattern'));
+    await refused(['EROFS', 'EACCES', 'EPERM'], ...files.map((path) => `open-write=${path}`));
+  });
+
+  test('no kernel can be loaded, and no module be loaded or removed', async () => {
+    await refused(['EPERM'], 'kexec', 'kexec-file', 'module-load', 'module-load-file', 'module-unload');
+  });
+
+  test('a process of the host cannot be seen, signalled, traced or read', async () => {
+    const pid = process.pid;
+    assert.deepEqual(await hostTries(`signal=${pid}`), ['done']);
+    // A number that nothing inside has: in its own PID namespace the process does not exist.
+    await assert.rejects(containers.inside('strict', 'test', '-e', `/proc/${pid}/comm`));
+    await refused(['ESRCH', 'EPERM'], `signal=${pid}`, `trace=${pid}`, `read-memory=${pid}`);
+    assert.deepEqual(await strictTries('trace=1', 'trace-child'), ['EPERM', 'EPERM']);
+    assert.deepEqual(await plainTries('trace-child'), ['done']);
+  });
+
+  test('there is no raw socket and no packet socket', async () => {
+    assert.deepEqual(await plainTries('raw-socket', 'packet-socket'), ['done', 'done']);
+    assert.deepEqual(await strictTries('raw-socket', 'packet-socket'), ['EPERM', 'EPERM']);
+  });
+
+  test("the host's files are out of reach by way of /proc, of directories above the root, and of handles", async () => {
+    assert.deepEqual(await hostTries(`open-read=/proc/1/root${secret}`, `leave-chroot=${secret}`), [
+      'done',
+      'done',
+    ]);
+    await refused(
+      ['ENOENT', 'EACCES', 'EPERM'],
+      `open-read=${secret}`,
+      `open-read=/proc/1/root${secret}`,
+      `open-read=/proc/${process.pid}/root${secret}`,
+      `open-read=/proc/1/cwd/../../../..${secret}`,
+      `leave-chroot=${secret}`,
+    );
+    assert.deepEqual(await strictTries('open-by-handle=/etc/hostname'), ['EPERM']);
+  });
+
+  test("a namespace of the host's cannot be joined, even when somebody hands it in", async () => {
+    const command = probeInside('strict', probe);
+    for (const kind of ['mnt', 'pid', 'net', 'uts', 'ipc', 'user', 'cgroup']) {
+      await using handle = await open(`/proc/1/ns/${kind}`);
+      const [outcome] = await attempt(command, ['join-given'], handle.fd);
+      assert.ok(outcome === 'EPERM' || outcome === 'EINVAL', `${kind}: ${outcome}`);
+    }
+    assert.deepEqual(
+      await strictTries('parent-namespace=/proc/self/ns/user', 'parent-namespace=/proc/self/ns/pid'),
+      ['EPERM', 'EPERM'],
+    );
+    assert.notEqual(
+      (await containers.inside('strict', 'readlink', '/proc/self/ns/user')).trim(),
+      await readlink('/proc/1/ns/user'),
+    );
+  });
+
+  test('keyrings, BPF, performance counters and user faults are refused', async () => {
+    await refused(['EPERM'], 'key-add', 'key-request', 'key-control', 'bpf-map', 'perf-event');
+    await refused(['EPERM', 'ENOSYS'], 'user-faults');
+  });
+
+  test('a program with the setuid bit gains nobody privileges', async () => {
+    const setuid = '/usr/local/bin/probe-setuid';
+    for (const name of ['strict', 'plain']) {
+      await containers.inside(name, 'install', '-m', '4755', probe, setuid);
+    }
+    const gained = async (name: string): Promise<Outcome[]> =>
+      attempt(probeInside(name, setuid, 'nobody'), ['user-is-root']);
+    assert.deepEqual(await gained('plain'), ['done']);
+    assert.deepEqual(await gained('strict'), ['EPERM']);
+  });
+
+  test("links in the container's tree lead what the host does later nowhere on the host", async () => {
+    const before = { ...statSync(secret), names: readdirSync(victim) };
+    const links = [
+      `ln -sfn ${secret} /etc/os-release`,
+      `ln -sfn ${secret} /etc/resolv.conf`,
+      `ln -sfn ${secret} /etc/machine-id`,
+      `mkdir -p /oci && ln -sfn ${victim} /oci/apps`,
+      `rm -rf /etc/systemd/system && ln -sfn ${victim} /etc/systemd/system`,
+      `ln -sfn ${victim} /root/victim`,
+    ];
+    await containers.inside('strict', 'sh', '-ec', links.join('\n'));
+    await containers.stop('strict');
+    await containers.start('strict');
+    const listed = (await listContainers(store.layout)).find(({ name }) => name === 'strict');
+    assert.equal(listed?.status, 'running');
+    assert.ok(!JSON.stringify(listed).includes('secret of the host'), JSON.stringify(listed));
+    assert.deepEqual(listed?.oci_apps, []);
+    assert.equal((await containers.inside('strict', 'hostname')).trim(), 'strict');
+    await containers.remove('strict');
+    const after = statSync(secret);
+    assert.deepEqual(readdirSync(victim), before.names);
+    assert.deepEqual(
+      [after.mtimeMs, after.ctimeMs, after.mode],
+      [before.mtimeMs, before.ctimeMs, before.mode],
+    );
+    assert.equal(await output('cat', secret), 'PRETTY_NAME="secret of the host"\n');
+  });
+});
