@@ -1,10 +1,20 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { open, readlink } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { listContainers } from '../../src/nspawn/index.ts';
 import { type ContainerStore, containerStore, output, outsideTestHost } from '../helpers/container-host.ts';
 import { type Containers, containersOf } from '../helpers/containers.ts';
+import { type LoopDisk, loopDisk, noLoopDisk } from '../helpers/loop-disk.ts';
 import { attempt, installProbe, type Outcome, probeInside, programPath } from '../helpers/probe.ts';
 
 const probe = '/usr/local/bin/probe';
@@ -12,14 +22,6 @@ const victim = '/srv/escape-victim';
 const secret = `${victim}/secret`;
 const hasAppArmor = existsSync('/sys/kernel/security/apparmor/profiles');
 const strict = { tier: 'strict', ...(hasAppArmor ? {} : { apparmorProfile: 'unconfined' }) };
-
-/** Numbers of the block device below the host's root, or of the first other one the kernel knows. */
-function hostDisk(): string {
-  const [line = ''] = readFileSync('/proc/partitions', 'utf8').trim().split('\n').slice(2);
-  const [major = '', minor = ''] = line.trim().split(/\s+/);
-  assert.match(`${major}:${minor}`, /^\d+:\d+$/, 'the kernel knows a disk');
-  return `${major}:${minor}`;
-}
 
 /**
  * What root of a strict container tries against its host, each attempt in a form that harms nothing should it succeed
@@ -29,14 +31,17 @@ function hostDisk(): string {
 describe('escapes from a strict container', { skip: outsideTestHost(), timeout: 200_000 }, () => {
   let store: ContainerStore;
   let containers: Containers;
+  let disk: LoopDisk | undefined;
   const stack = new AsyncDisposableStack();
 
   before(async () => {
     store = stack.use(await containerStore('escape'));
     containers = stack.use(containersOf(store));
+    disk = await loopDisk(stack, '/srv/escape-disk', ['ro']);
     mkdirSync(victim);
     stack.defer(() => rmSync(victim, { recursive: true }));
     writeFileSync(secret, 'PRETTY_NAME="secret of the host"\n', { mode: 0o644 });
+    copyFileSync(await programPath('probe'), `${victim}/probe`);
     const wanted = { strict, plain: {} };
     await Promise.all(
       Object.entries(wanted).map(async ([name, input]) => {
@@ -52,7 +57,7 @@ describe('escapes from a strict container', { skip: outsideTestHost(), timeout: 
   const plainTries = (...attempts: string[]): Promise<Outcome[]> =>
     attempt(probeInside('plain', probe), attempts);
   const hostTries = async (...attempts: string[]): Promise<Outcome[]> =>
-    attempt([await programPath('probe')], attempts);
+    attempt(['env', '-C', store.layout.dataDir, await programPath('probe')], attempts);
   /** Every attempt was refused, for one of these reasons. */
   const refused = async (reasons: readonly string[], ...attempts: string[]): Promise<void> => {
     for (const [index, outcome] of (await strictTries(...attempts)).entries()) {
@@ -60,21 +65,28 @@ describe('escapes from a strict container', { skip: outsideTestHost(), timeout: 
     }
   };
 
-  test("a node of the host's disk can be neither made nor opened", async () => {
-    const node = `device-node=${hostDisk()}`;
-    assert.deepEqual(await strictTries(node, 'device-node=7:0'), ['EPERM', 'EPERM']);
-    assert.deepEqual(
-      await plainTries(node),
-      ['EPERM'],
-      'the default tier refuses it too, by its device policy',
-    );
+  test("a node of the host's disk can be neither made nor opened", async (t) => {
+    if (disk === undefined) return t.skip(noLoopDisk);
+    const made = `device-node=${disk.numbers}`;
+    assert.deepEqual(await hostTries(made), ['done']);
+    assert.deepEqual(await strictTries(made, `nested:${made}`), ['EPERM', 'EPERM']);
+    assert.deepEqual(await plainTries(made), ['EPERM'], 'refused by the device policy of every tier');
+
+    // One that is there already, as its image may have brought it, and belongs to its root.
+    const inside = '/root/disk';
+    const outside = `${store.layout.containerDir('strict')}/merged${inside}`;
+    await output('mknod', '-m', '0666', outside, 'b', ...disk.numbers.split(':'));
+    const { uid, gid } = statSync(`${store.layout.containerDir('strict')}/merged/root`);
+    chownSync(outside, uid, gid);
+    assert.deepEqual(await hostTries(`open-read=${outside}`, `mount-device=${outside}`), ['done', 'done']);
+    const attempts = ['open-read', 'open-write', 'loop-attach', 'mount-device', 'nested:mount-device'];
+    await refused(['EPERM', 'EACCES'], ...attempts.map((name) => `${name}=${inside}`));
   });
 
-  test("no device of the host's can be mounted, nor a loop device be set up", async () => {
-    const disks = readdirSync('/sys/class/block').filter((name) => !/^(loop|ram|zram)/.test(name));
-    await refused(['ENOENT', 'EPERM'], ...disks.map((name) => `mount-device=/dev/${name}`));
-    await refused(['ENOENT'], 'loop-attach=/dev/loop0', 'open-write=/dev/loop-control', 'open-read=/dev/mem');
-    await refused(['EPERM'], 'mount-kind=ext4', 'mount-kind=securityfs', 'mount-kind=debugfs');
+  test("file systems that show the host's devices, kernel or cgroups cannot be mounted", async () => {
+    const kinds = ['ext4', 'devtmpfs', 'securityfs', 'debugfs', 'tracefs', 'bpf', 'cgroup'];
+    await refused(['EPERM'], ...kinds.map((kind) => `mount-kind=${kind}`));
+    await refused(['ENOENT'], 'open-write=/dev/loop-control', 'open-read=/dev/mem');
   });
 
   test("the kernel's settings and its emergency keys cannot be written", async () => {
@@ -87,6 +99,11 @@ describe('escapes from a strict container', { skip: outsideTestHost(), timeout: 
     ].filter((path) => existsSync(path));
     assert.ok(files.includes('/proc/sys/kernel/core_pattern'));
     await refused(['EROFS', 'EACCES', 'EPERM'], ...files.map((path) => `open-write=${path}`));
+    // A procfs of its own shows them without what nspawn laid over them; they are still another root's.
+    const own = ['sys/kernel/core_pattern', 'sys/kernel/modprobe', 'sysrq-trigger']
+      .filter((path) => existsSync(`/proc/${path}`))
+      .flatMap((path) => [`new-proc-write=${path}`, `nested:new-proc-write=${path}`]);
+    await refused(['EACCES', 'EPERM'], ...own);
   });
 
   test('no kernel can be loaded, and no module be loaded or removed', async () => {
@@ -106,6 +123,12 @@ describe('escapes from a strict container', { skip: outsideTestHost(), timeout: 
   test('there is no raw socket and no packet socket', async () => {
     assert.deepEqual(await plainTries('raw-socket', 'packet-socket'), ['done', 'done']);
     assert.deepEqual(await strictTries('raw-socket', 'packet-socket'), ['EPERM', 'EPERM']);
+  });
+
+  test('a user namespace of its own, in which it has all capabilities, gives none of them back outside', async () => {
+    assert.deepEqual(await strictTries('nested:mount-kind=tmpfs'), ['done'], 'it has them there');
+    const attempts = ['raw-socket', 'packet-socket', 'mount-kind=debugfs', 'trace=1', 'key-add', 'bpf-map'];
+    await refused(['EPERM'], ...attempts.map((name) => `nested:${name}`));
   });
 
   test("the host's files are out of reach by way of /proc, of directories above the root, and of handles", async () => {
@@ -155,6 +178,18 @@ describe('escapes from a strict container', { skip: outsideTestHost(), timeout: 
       attempt(probeInside(name, setuid, 'nobody'), ['user-is-root']);
     assert.deepEqual(await gained('plain'), ['done']);
     assert.deepEqual(await gained('strict'), ['EPERM']);
+
+    // Nor is it one of the host's root, in a place where others of the host could run it.
+    const outside = `${store.layout.containerDir('strict')}/merged${setuid}`;
+    assert.ok(statSync(outside).uid >= 524_288);
+    const nobody = [
+      'setpriv',
+      '--reuid=65534',
+      '--regid=65534',
+      '--clear-groups',
+      await programPath('probe'),
+    ];
+    assert.deepEqual(await attempt(nobody, [`open-read=${outside}`]), ['EACCES']);
   });
 
   test("links in the container's tree lead what the host does later nowhere on the host", async () => {

@@ -5,25 +5,9 @@ import { listContainers } from '../../src/nspawn/index.ts';
 import { listMounts } from '../../src/system/mounts.ts';
 import { type ContainerStore, containerStore, output, outsideTestHost } from '../helpers/container-host.ts';
 import { type Containers, containersOf } from '../helpers/containers.ts';
+import { loopDisk, noLoopDisk } from '../helpers/loop-disk.ts';
 
 const disk = '/srv/disk';
-
-/** A file system of the host's own on a loop device, mounted at {@link disk}; why there can be none, otherwise. */
-async function mountDisk(undo: AsyncDisposableStack): Promise<string | undefined> {
-  const image = '/var/lib/sdme/host-root-disk.img';
-  const device = '/dev/sdme-test-loop';
-  const found = /^\/dev\/loop(\d+)/.exec(await output('losetup', '--find').catch(() => ''));
-  if (found?.[1] === undefined) return 'this kernel has no loop devices';
-  await output('mknod', device, 'b', '7', found[1]);
-  undo.defer(() => rmSync(device));
-  await output('truncate', '--size=16M', image);
-  undo.defer(() => rmSync(image));
-  await output('mkfs.ext4', '-q', image);
-  mkdirSync(disk, { recursive: true });
-  await output('mount', '-o', `loop=${device}`, image, disk);
-  undo.defer(async () => void (await output('umount', disk)));
-  return undefined;
-}
 
 describe("clones of the host's root", { skip: outsideTestHost(), timeout: 200_000 }, () => {
   let store: ContainerStore;
@@ -33,7 +17,7 @@ describe("clones of the host's root", { skip: outsideTestHost(), timeout: 200_00
   const hostUnit = '/etc/systemd/system/srv-elsewhere.mount';
   before(async () => {
     stack.defer(() => rmSync(hostUnit, { force: true }));
-    noDisk = await mountDisk(stack);
+    if ((await loopDisk(stack, disk)) === undefined) noDisk = noLoopDisk;
     store = stack.use(await containerStore('host-root'));
     containers = stack.use(containersOf(store));
     writeFileSync(hostUnit, '[Mount]\nWhat=/dev/none\nWhere=/srv/elsewhere\n');

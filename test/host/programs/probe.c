@@ -2,7 +2,9 @@
  * Attempts at what a container must not do, each in a form that harms nothing where it succeeds: files are opened and
  * closed, signals are 0, system calls that would change something get arguments they refuse after the check of rights.
  *
- *   probe ATTEMPT[=ARGUMENT]…      prints a line `ATTEMPT RESULT` each, RESULT being `done` or the name of an errno
+ *   probe [nested:]ATTEMPT[=ARGUMENT]…   prints a line `ATTEMPT RESULT` each, RESULT being `done` or the name of an errno
+ *
+ * `nested:` makes the attempt from a user namespace of its own, in which it has all capabilities.
  *
  * Static, so that it runs in any tree. Exits 0 whatever became of the attempts, 2 for one it does not know.
  */
@@ -79,6 +81,21 @@ static long mount_kind(const char *kind) {
   char target[] = "./probe-mount-XXXXXX";
   if (!mkdtemp(target)) return -1;
   return unmounted(target, mount("none", target, kind, MS_NOSUID | MS_NODEV, NULL));
+}
+
+/* `PATH` below a procfs of its own, over which nobody has laid anything. */
+static long new_proc_write(const char *path) {
+  char target[] = "./probe-proc-XXXXXX", file[256];
+  if (!path || !mkdtemp(target)) return -1;
+  snprintf(file, sizeof file, "%s/%s", target, path);
+  long result = mount("proc", target, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+  int mounted = result == 0;
+  if (mounted) result = open_write(file);
+  int saved = errno;
+  if (mounted) umount2(target, MNT_DETACH);
+  rmdir(target);
+  errno = saved;
+  return result;
 }
 
 /* Flags and segments that no kernel takes, checked after CAP_SYS_BOOT. */
@@ -249,7 +266,7 @@ static long group_raw_io(const char *unused) {
 
 static const struct { const char *name; attempt *run; } attempts[] = {
   {"open-read", open_read}, {"open-write", open_write}, {"device-node", device_node},
-  {"mount-device", mount_device}, {"mount-kind", mount_kind}, {"kexec", kexec}, {"kexec-file", kexec_file},
+  {"mount-device", mount_device}, {"mount-kind", mount_kind}, {"new-proc-write", new_proc_write}, {"kexec", kexec}, {"kexec-file", kexec_file},
   {"module-load", module_load}, {"module-load-file", module_load_file}, {"module-unload", module_unload},
   {"signal", signal_process}, {"trace", trace_process}, {"trace-child", trace_child}, {"read-memory", read_memory},
   {"raw-socket", raw_socket}, {"packet-socket", packet_socket}, {"join-given", join_given},
@@ -260,13 +277,27 @@ static const struct { const char *name; attempt *run; } attempts[] = {
   {"group-obsolete", group_obsolete}, {"group-raw-io", group_raw_io},
 };
 
+/* Lets a child make the attempt that got itself a user and a mount namespace. */
+static long run_nested(attempt *run, const char *argument) {
+  int status = 0;
+  pid_t child = fork();
+  if (child < 0) return -1;
+  if (child == 0) _exit(unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 && run(argument) == 0 ? 0 : errno);
+  if (waitpid(child, &status, 0) != child) return -1;
+  errno = WEXITSTATUS(status);
+  return errno == 0 ? 0 : -1;
+}
+
 static int attempted(char *word) {
+  static const char prefix[] = "nested:";
+  int nested = strncmp(word, prefix, sizeof prefix - 1) == 0;
+  if (nested) word += sizeof prefix - 1;
   char *argument = strchr(word, '=');
   size_t length = argument ? (size_t)(argument++ - word) : strlen(word);
   for (size_t i = 0; i < sizeof attempts / sizeof *attempts; i++) {
     if (strlen(attempts[i].name) != length || strncmp(attempts[i].name, word, length) != 0) continue;
     errno = 0;
-    long result = attempts[i].run(argument);
+    long result = nested ? run_nested(attempts[i].run, argument) : attempts[i].run(argument);
     printf("%s %s\n", attempts[i].name, result == 0 ? "done" : strerrorname_np(errno));
     return 0;
   }
