@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { readlink } from 'node:fs/promises';
+import { describe, test } from 'node:test';
+import { readSecurity } from '../../src/nspawn/read-side.ts';
+import { pickedUidBase } from '../../src/security/uid-ranges.ts';
+import { containerStore, outsideTestHost } from '../helpers/container-host.ts';
+import { containersOf } from '../helpers/containers.ts';
+import { type InsideFacts, insideFacts } from '../helpers/inside-facts.ts';
+
+const hasAppArmor = existsSync('/sys/kernel/security/apparmor/profiles');
+const [netBindService, netAdmin, netRaw] = [1n << 10n, 1n << 12n, 1n << 13n];
+
+/** Bounding sets over the host's own network, without a link. */
+const tiers = {
+  default: { mask: 0xfdecafffn, noNewPrivileges: false, keepsNetAdmin: true },
+  hardened: { mask: 0xfda48fffn, noNewPrivileges: true, keepsNetAdmin: true },
+  // Drops CAP_NET_ADMIN by name, so that nspawn's gift for a private network is not taken.
+  strict: { mask: 0xa82405fbn, noNewPrivileges: true, keepsNetAdmin: false },
+} as const;
+type Tier = keyof typeof tiers;
+
+const networks = {
+  host: { input: {}, interfaces: undefined },
+  private: { input: { privateNetwork: true }, interfaces: ['lo'] },
+  veth: { input: { networkVeth: true }, interfaces: ['host0', 'lo'] },
+  zone: { input: { networkZone: 'matrix' }, interfaces: ['host0', 'lo'] },
+} as const;
+type Network = keyof typeof networks;
+
+interface Cell {
+  readonly tier: Tier;
+  readonly network: Network;
+}
+
+/** Every tier with every network; hardened and strict imply a private one. */
+const cells = Object.keys(tiers).flatMap((tier) =>
+  Object.keys(networks)
+    .filter((network) => tier === 'default' || network !== 'host')
+    .map((network) => ({ tier, network }) as Cell),
+);
+
+function maskOf({ tier, network }: Cell): bigint {
+  const { mask, keepsNetAdmin } = tiers[tier];
+  // Users of its own have no say over the ports of a network that is the host's, so nspawn takes that away.
+  if (network === 'host') return mask & ~netBindService;
+  const hasLink = network !== 'private';
+  return mask | (keepsNetAdmin ? netAdmin : 0n) | (hasLink ? netRaw : 0n);
+}
+
+async function checkCell(cell: Cell, name: string, facts: InsideFacts): Promise<void> {
+  const { noNewPrivileges } = tiers[cell.tier];
+  const { interfaces } = networks[cell.network];
+  assert.equal(facts.systemState, 'running', name);
+  assert.equal(facts.boundingSet.toString(16), maskOf(cell).toString(16), name);
+  assert.equal(facts.noNewPrivileges, noNewPrivileges, name);
+  assert.ok(facts.filtered, name);
+  const [inside, outside, count] = facts.userMap.split(' ').map(Number);
+  assert.deepEqual([inside, outside, count], [0, pickedUidBase(name), 65_536], name);
+  assert.equal(
+    facts.namespaces.get('net') === (await readlink('/proc/1/ns/net')),
+    cell.network === 'host',
+    name,
+  );
+  if (interfaces !== undefined) assert.deepEqual(facts.interfaces, interfaces, name);
+}
+
+describe('every tier with every network and both ways of mapping users', { skip: outsideTestHost() }, () => {
+  for (const mapping of ['idmap'] as const) {
+    test(`${mapping}: each boots to running, and all that it asks for is in force`, async () => {
+      await using store = await containerStore(`matrix-${mapping}`, { userns_mapping: mapping });
+      await using containers = containersOf(store);
+      const boot = async (cell: Cell): Promise<void> => {
+        const name = `${mapping}-${cell.tier}-${cell.network}`;
+        const waived = cell.tier === 'strict' && !hasAppArmor ? { apparmorProfile: 'unconfined' } : {};
+        const { input } = networks[cell.network];
+        await containers.create(name, { tier: cell.tier, userns: true, ...input, ...waived, started: true });
+        await checkCell(cell, name, await insideFacts(containers, name));
+        const { mechanisms } = await readSecurity(store.layout, name);
+        assert.deepEqual(
+          mechanisms.filter((row) => !row.as_asked),
+          [],
+          name,
+        );
+        await containers.inside(
+          name,
+          'sh',
+          '-ec',
+          'touch /root/x; test -O /usr/bin/passwd; test -u /usr/bin/passwd',
+        );
+        await containers.remove(name);
+      };
+      const waiting = [...cells];
+      const worker = async (): Promise<void> => {
+        for (let cell = waiting.shift(); cell !== undefined; cell = waiting.shift()) await boot(cell);
+      };
+      await Promise.all([worker(), worker(), worker()]);
+    });
+  }
+});
