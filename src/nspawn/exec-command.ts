@@ -11,20 +11,31 @@ export interface ExecOptions {
   readonly command: readonly string[];
 }
 
-/** Runs a command in a container with its standard streams passed through as they are (contract 1.6). */
-export function execCommand({ container, user, command }: ExecOptions): Command {
-  const args = ['--machine', container, '--pipe', '--wait', '--quiet', '--collect'];
+function runIn(streams: '--pipe' | '--pty', { container, user, command }: ExecOptions): Command {
+  // Words with dollar signs are the command's own: the manager would put variables of its own in.
+  const exactly = '--expand-environment=no';
+  const args = ['--machine', container, streams, '--wait', '--quiet', '--collect', exactly];
   return {
     program: 'systemd-run',
     args: [...args, ...(user === undefined ? [] : ['--uid', user]), '--', ...command],
   };
 }
 
-/** Opens a shell, or runs a command, on a terminal of its own in a container (contract 1.6). */
-export function joinCommand({ container, user, command }: ExecOptions): Command {
+/** Runs a command in a container with its standard streams passed through as they are (contract 1.6). */
+export function execCommand(options: ExecOptions): Command {
+  return runIn('--pipe', options);
+}
+
+/**
+ * Opens a shell, or runs a command, on a terminal of its own in a container (contract 1.6). A command does not go by
+ * way of machinectl, which wants its absolute path and ends with 0 whatever the command's code was.
+ */
+export function joinCommand(options: ExecOptions): Command {
+  const { container, user, command } = options;
+  if (command.length > 0) return runIn('--pty', options);
   return {
     program: 'machinectl',
-    args: ['shell', '--quiet', ...(user === undefined ? [] : ['--uid', user]), container, ...command],
+    args: ['shell', '--quiet', ...(user === undefined ? [] : ['--uid', user]), container],
   };
 }
 

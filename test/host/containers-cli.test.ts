@@ -28,14 +28,15 @@ describe('container verbs', { skip: outsideTestHost(), timeout: 200_000 }, () =>
   after(() => stack.disposeAsync());
 
   /** Runs the command line as a script does: no terminal, and a queue and worker that start by themselves. */
-  const sdme = (...args: string[]): Promise<Ended> =>
+  const sdme = (...args: string[]): Promise<Ended> => ended('./sdme', ...args);
+  const ended = (program: string, ...args: string[]): Promise<Ended> =>
     new Promise((resolve) => {
       const env = {
         ...process.env,
         SDME_DATADIR: store.layout.dataDir,
         SDME_RUNDIR: store.layout.runtimeDir,
       };
-      execFile('./sdme', args, { env }, (error, stdout, stderr) => {
+      execFile(program, args, { env }, (error, stdout, stderr) => {
         resolve({
           code: typeof error?.code === 'number' ? error.code : error === null ? 0 : 255,
           stdout,
@@ -63,6 +64,13 @@ describe('container verbs', { skip: outsideTestHost(), timeout: 200_000 }, () =>
     // By a unique beginning of its name; the command's own code and output.
     const ran = await sdme('exec', 'w', '--', 'sh', '-c', 'echo in $(hostname); echo aside >&2; exit 3');
     assert.deepEqual([ran.code, ran.stdout, ran.stderr], [3, 'in web\n', 'aside\n']);
+    // Words are the command's own, whatever systemd makes of such in units.
+    const words = ['$HOME', `$${'{HOME}'}`, '$$', '%n', 'a  b', '', ';', '@x', '\\x41', 'two\nlines'];
+    const printed = await ok('exec', 'web', '--', 'printf', '%s|', ...words);
+    assert.equal(printed.stdout, words.map((word) => `${word}|`).join(''));
+    const join = "./sdme join web -- sh -c 'tty; exit 3'";
+    const joined = await ended('script', '--quiet', '--return', '--command', join, '/dev/null');
+    assert.deepEqual([joined.code, /\/dev\/pts\/\d/.test(joined.stdout)], [3, true], joined.stdout);
     assert.match((await ok('logs', 'web', '-n', '5', '--no-pager')).stdout, /sdme-test/);
 
     const stopped = await ok('stop', 'web');

@@ -56,6 +56,7 @@ test('exec passes streams through and names the user; hyphens belong to the comm
       '--wait',
       '--quiet',
       '--collect',
+      '--expand-environment=no',
       '--uid',
       'joe',
       '--',
@@ -63,6 +64,13 @@ test('exec passes streams through and names the user; hyphens belong to the comm
       '--all',
     ],
   });
+});
+
+test('join runs a command as exec does, on a terminal of its own', () => {
+  const how = { container: 'web', user: 'joe', command: ['ls', '--all'] };
+  const { program, args } = execCommand(how);
+  const onTerminal = args.map((word) => (word === '--pipe' ? '--pty' : word));
+  assert.deepEqual(joinCommand(how), { program, args: onTerminal });
 });
 
 test('join opens a shell of a user, logs shows the unit', () => {
