@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parseCommandLine } from '../../../src/cli/program.ts';
+import { blocksOf, readPage } from '../../helpers/page-blocks.ts';
 import { shellWords } from '../../helpers/shell-words.ts';
 import { exitCodeRows, verbRows } from './cli-tables.ts';
 
-const read = (page: string): string[] =>
-  readFileSync(new URL(`../../../${page}`, import.meta.url), 'utf8').split('\n');
-const page = read('docs/cli.md');
+const page = readPage('docs/cli.md').split('\n');
 
 /** The rows of the first table behind a line. */
 function rowsAfter(line: string): string[] {
@@ -32,25 +30,16 @@ test('docs/cli.md lists every exit code', () => {
 });
 
 /** Command lines of sdme in a page's blocks of shell. */
-function commandLines(lines: readonly string[]): string[] {
-  let inBlock = false;
-  const found: string[] = [];
-  for (const line of lines) {
-    if (line.startsWith('```')) inBlock = !inBlock;
-    else if (inBlock) {
-      for (const [, command = ''] of line.matchAll(
-        /(?:^|[\s(&|;])(?:\.\/)?sdme (.+?)(?:\)|\s+#.*|\s+[&|;>].*)?$/g,
-      )) {
-        found.push(command);
-      }
-    }
-  }
-  return found;
+function commandLines(path: string): string[] {
+  const shown = /(?:^|[\s(&|;])(?:\.\/)?sdme (.+?)(?:\)|\s+#.*|\s+[&|;<>].*)?$/gm;
+  return blocksOf(readPage(path))
+    .filter(({ language }) => language === 'sh')
+    .flatMap(({ text }) => [...text.matchAll(shown)].map(([, command = '']) => command));
 }
 
 for (const name of ['docs/cli.md', 'README.md']) {
   test(`every command that ${name} shows is understood`, () => {
-    const commands = commandLines(read(name));
+    const commands = commandLines(name);
     assert.ok(commands.length > 10, 'it shows commands');
     for (const command of commands) {
       const parsed = parseCommandLine(shellWords(command), 'sdme 0');
