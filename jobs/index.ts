@@ -12,6 +12,7 @@ import { handleFsImport } from './fs-import.ts';
 import { handleFsRm } from './fs-rm.ts';
 import { handleHostApparmorInstall } from './host-apparmor-install.ts';
 import { handleHostPing } from './host-ping.ts';
+import { handleUidPreshift } from './uid-preshift.ts';
 
 /** Every kind's handler. */
 export const handlers: Handlers = {
@@ -29,6 +30,7 @@ export const handlers: Handlers = {
   'container.set': handleContainerSet,
   'container.enable': handleContainerEnable,
   'container.disable': handleContainerDisable,
+  'uid.preshift': handleUidPreshift,
 };
 
 export type { Handler, Handlers, JobDeps } from './deps.ts';

@@ -12,6 +12,7 @@ import { fsImport } from './fs-import.ts';
 import { fsRm } from './fs-rm.ts';
 import { hostApparmorInstall } from './host-apparmor-install.ts';
 import { hostPing } from './host-ping.ts';
+import { uidPreshift } from './uid-preshift.ts';
 
 /** Every kind of job, by its name: what producers may submit and workers must handle. */
 export const contracts = {
@@ -29,6 +30,7 @@ export const contracts = {
   'container.set': containerSet,
   'container.enable': containerEnable,
   'container.disable': containerDisable,
+  'uid.preshift': uidPreshift,
 } as const;
 
 export type Contracts = typeof contracts;

@@ -1,6 +1,6 @@
 import { mkdir, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Context } from '../base/context.ts';
+import type { Context, JobContext } from '../base/context.ts';
 import { SdmeError } from '../base/errors.ts';
 import type { Layout } from '../base/paths.ts';
 import type { ContainerCreateInput } from '../contracts/index.ts';
@@ -14,6 +14,7 @@ import { type LayerFacts, planLayer } from './layer-plan.ts';
 import { clearName, isOwnWork, makerFile } from './name-conflicts.ts';
 import { newRecord } from './new-record.ts';
 import { type OciVolume, wireOciPorts, wireOciVolumes } from './oci-wiring.ts';
+import { demandPreshift, ensurePreshift } from './preshift.ts';
 import { type ContainerRecord, hasInterface } from './record.ts';
 import { removeContainerFiles } from './remove-container.ts';
 import { gatherLayerFacts } from './rootfs-facts.ts';
@@ -126,7 +127,7 @@ async function requireRootfs(input: ContainerCreateInput, layout: Layout): Promi
  * @throws SdmeError `exists`, `not-found`, `input.invalid`, `system.unsupported`, `disk.full`, `io`, `dbus`
  */
 export async function createContainer(
-  ctx: Context,
+  ctx: JobContext,
   input: ContainerCreateInput,
   deps: ContainerDeps,
 ): Promise<ContainerRecord> {
@@ -135,7 +136,10 @@ export async function createContainer(
   ctx.progress.step('check');
   if (await isOwnWork(ctx, name, layout)) {
     const made = await findRecord(layout, name);
-    if (made !== undefined) return made;
+    if (made !== undefined) {
+      await ensurePreshift(ctx, made, deps);
+      return made;
+    }
   }
   const unwired = { now: Math.floor(Date.now() / 1000), isNixos: false, applications: [], settings };
   // Once without the rootfs, so that a mistake in the options is found before anything is looked at.
@@ -165,8 +169,16 @@ export async function createContainer(
   await writeFile(makerFile(layout, name), ctx.jobId, { mode: 0o600 });
   if (input.enable) await enableAtBoot(ctx, bus, record, deps, undo);
   ctx.signal.throwIfAborted();
+  await demandPreshift(record, deps);
   // With its record the container is there: who finds one need not ask how far its making came.
   await writeRecord(layout, record);
+  try {
+    await ensurePreshift(ctx, record, deps);
+  } catch (error) {
+    // A job that goes back to the queue is run again and goes on with what is done.
+    if (error instanceof SdmeError && error.code === 'job.handed-back') undo.move();
+    throw error;
+  }
   undo.move();
   return record;
 }

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import type { Context } from '../base/context.ts';
+import type { Context, JobContext } from '../base/context.ts';
 import { SdmeError } from '../base/errors.ts';
 import type { ContainerStartInput, ContainerStartResult } from '../contracts/index.ts';
 import { unmountAtOrBelow } from '../system/mounts.ts';
@@ -11,6 +11,7 @@ import { waitForBoot } from './boot-wait.ts';
 import type { ContainerDeps } from './deps.ts';
 import { logJournalTail } from './journal-tail.ts';
 import { clearNspawnLeftovers } from './nspawn-leftovers.ts';
+import { ensurePreshift } from './preshift.ts';
 import type { ContainerRecord } from './record.ts';
 import { readRecord } from './state-file.ts';
 import { endUnit } from './stop-container.ts';
@@ -29,13 +30,19 @@ async function requireLower(record: ContainerRecord, { layout }: ContainerDeps):
 }
 
 /** Everything a start needs on disk, from the record as it is now. */
-async function prepare(ctx: Context, bus: Bus, record: ContainerRecord, deps: ContainerDeps): Promise<void> {
+async function prepare(
+  ctx: JobContext,
+  bus: Bus,
+  record: ContainerRecord,
+  deps: ContainerDeps,
+): Promise<void> {
   const containerDir = deps.layout.containerDir(record.NAME);
   await requireLower(record, deps);
   if (record.APPARMOR_PROFILE !== undefined) await requireApparmorProfile(record.APPARMOR_PROFILE);
   // A host that crashed or a unit that was killed leaves its mounts, and others must not cover them.
   await unmountAtOrBelow(containerDir, ctx);
   await clearNspawnLeftovers(record.NAME, ctx);
+  await ensurePreshift(ctx, record, deps);
   await setLayerModes(containerDir);
   await writeUnits(bus, record, await prepareSubmounts(record, deps), deps, ctx);
 }
@@ -112,7 +119,7 @@ async function awaitBoot(
  * @throws SdmeError `not-found`, `container.boot-failed`, `container.boot-timeout`, `system.unsupported`, `dbus`
  */
 export async function startContainer(
-  ctx: Context,
+  ctx: JobContext,
   input: ContainerStartInput,
   deps: ContainerDeps,
 ): Promise<ContainerStartResult> {

@@ -36,9 +36,9 @@ async function chooseMapping(
   deps: ContainerDeps,
 ): Promise<ContainerRecord> {
   const wanted = deps.settings.userns_mapping;
-  // Then nspawn picks the range, and copies every file to give it away.
-  const unmapped = { ...record, USERNS_SHIFT: undefined, USERNS_RANGE: undefined };
-  if (wanted === 'shift') return unmapped;
+  // Then every file is copied to give it away.
+  const shifted: ContainerRecord = { ...record, USERNS_MAPPING: 'shift' };
+  if (wanted === 'shift') return shifted;
   const mapped: ContainerRecord = { ...record, USERNS_MAPPING: 'idmap' };
   const layers = layersOf(mapped, deps.layout, await prepareSubmounts(mapped, deps));
   await makeLowerDirectories(layers);
@@ -50,7 +50,7 @@ async function chooseMapping(
     if (wanted === 'idmap' || !isUnsupported) throw error;
     // Their layers were made for the mapped users.
     await removeTree(`${deps.layout.containerDir(record.NAME)}/submounts`);
-    return unmapped;
+    return shifted;
   }
 }
 

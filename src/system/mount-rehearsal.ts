@@ -1,12 +1,11 @@
 import { run } from './exec/run.ts';
+import { shellCommand } from './exec/shell-command.ts';
 
 /** Owner of a path's inode. */
 export interface Owner {
   readonly uid: number;
   readonly gid: number;
 }
-
-const shellWord = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 /**
  * Makes mounts with mount(8) in a mount namespace of their own, which ends with the call, and says who owns the
@@ -20,7 +19,7 @@ export async function rehearseMounts(
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<Owner[]> {
   const commands = [...mounts.map((args) => ['mount', ...args]), ['stat', '--format=%u:%g', '--', ...look]];
-  const script = commands.map((words) => words.map(shellWord).join(' ')).join(' && ');
+  const script = commands.map(shellCommand).join(' && ');
   const namespace = ['--mount', '--propagation', 'private', '--'];
   const { stdout } = await run('unshare', [...namespace, '/bin/sh', '-c', script], {
     ...options,

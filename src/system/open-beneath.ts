@@ -1,21 +1,14 @@
 import { type Descriptor, openAt2, owned } from './descriptor.ts';
-import {
-  O_DIRECTORY,
-  O_NOFOLLOW,
-  O_PATH,
-  RESOLVE_BENEATH,
-  RESOLVE_NO_SYMLINKS,
-  RESOLVE_NO_XDEV,
-} from './ffi/constants.ts';
+import { O_DIRECTORY, O_NOFOLLOW, O_PATH, RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS } from './ffi/constants.ts';
 
 /** The kernel takes paths of 4095 bytes; trees may be deeper. */
 const longest = 4000;
 const slash = 0x2f;
-const resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
+const resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
 
 /**
- * Opens a directory below an open one. Neither a symlink nor a mount point is passed. `path` may be of any length;
- * empty, it is the open directory itself. @throws SdmeError `syscall`: ELOOP for a symlink, EXDEV for a mount point
+ * Opens a directory below an open one. No symlink is passed, mount points are. `path` may be of any length; empty, it is
+ * the open directory itself. @throws SdmeError `syscall`: ELOOP for a symlink
  */
 export function openBeneath(rootFd: number, path: Buffer): Descriptor {
   let from: Descriptor | undefined;

@@ -74,3 +74,9 @@ export function writeXattr(path: Buffer, name: string, value: Buffer): void {
   const result = libc().lsetxattr(path, cString(name), value, value.length, 0);
   checked('lsetxattr', result, () => `cannot set ${name} of ${shown(path)}`);
 }
+
+/** Sets the permission bits of an inode that is no symlink. @throws SdmeError `syscall` */
+export function changeModeAt(dirFd: number, name: Buffer, mode: number): void {
+  const result = libc().fchmodat(dirFd, name, mode, AT_SYMLINK_NOFOLLOW);
+  checked('fchmodat', result, () => `cannot change the mode of ${shown(name)}`);
+}

@@ -3,9 +3,11 @@ import { handleContainerCreate } from '../../jobs/container-create.ts';
 import { handleContainerRm } from '../../jobs/container-rm.ts';
 import { handleContainerStart } from '../../jobs/container-start.ts';
 import { handleContainerStop } from '../../jobs/container-stop.ts';
+import { handleUidPreshift } from '../../jobs/uid-preshift.ts';
+import type { ChildRunner } from '../../src/base/context.ts';
 import { contracts } from '../../src/contracts/index.ts';
 import { execCommand } from '../../src/nspawn/exec-command.ts';
-import { type ContainerStore, loggedContext, output, traces } from './container-host.ts';
+import { type ContainerStore, type LoggedContext, loggedContext, output, traces } from './container-host.ts';
 
 /** Containers of one store of the test host, made and ended by the handlers of their jobs. */
 export interface Containers extends AsyncDisposable {
@@ -19,12 +21,22 @@ export interface Containers extends AsyncDisposable {
   inside(name: string, ...command: string[]): Promise<string>;
 }
 
+/** A context whose one kind of child is run by its handler, as a worker would run it. */
+function withChildren(store: ContainerStore): LoggedContext {
+  const { ctx, lines } = loggedContext();
+  const child: ChildRunner['child'] = (request) => {
+    const input = contracts['uid.preshift'].input.parse(request.input);
+    return handleUidPreshift(ctx, input, store);
+  };
+  return { ctx: { ...ctx, child }, lines };
+}
+
 /** The containers of a store; those still there are removed on disposal. */
 export function containersOf(store: ContainerStore): Containers {
   const made = new Set<string>();
   const containers: Containers = {
     async create(name, input = {}) {
-      const { ctx, lines } = loggedContext();
+      const { ctx, lines } = withChildren(store);
       const parsed = contracts['container.create'].input.parse({ name, rootfs: 'debian', ...input });
       made.add(name);
       await handleContainerCreate(ctx, parsed, store);

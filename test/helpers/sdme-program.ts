@@ -36,9 +36,9 @@ function end(child: ChildProcess, stdout: Promise<string>, stderr: () => string)
   });
 }
 
-/** The program of this checkout. */
-export function sdmeProgram(layout: Layout): SdmeProgram {
-  const env = { ...process.env, SDME_DATADIR: layout.dataDir, SDME_RUNDIR: layout.runtimeDir };
+/** The program of this checkout. `more`: variables of its environment. */
+export function sdmeProgram(layout: Layout, more: NodeJS.ProcessEnv = {}): SdmeProgram {
+  const env = { ...process.env, ...more, SDME_DATADIR: layout.dataDir, SDME_RUNDIR: layout.runtimeDir };
   const start = (args: readonly string[], input = ''): RunningSdme => {
     const child = spawn('./sdme', args, { env });
     let said = '';

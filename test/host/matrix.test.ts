@@ -66,7 +66,7 @@ async function checkCell(cell: Cell, name: string, facts: InsideFacts): Promise<
 }
 
 describe('every tier with every network and both ways of mapping users', { skip: outsideTestHost() }, () => {
-  for (const mapping of ['idmap'] as const) {
+  for (const mapping of ['idmap', 'shift'] as const) {
     test(`${mapping}: each boots to running, and all that it asks for is in force`, async () => {
       await using store = await containerStore(`matrix-${mapping}`, { userns_mapping: mapping });
       await using containers = containersOf(store);

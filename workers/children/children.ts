@@ -1,6 +1,6 @@
 import type { ChildRequest, Outcome } from '../../src/base/context.ts';
 import { fromErrorRecord, SdmeError } from '../../src/base/errors.ts';
-import type { JobRecord, LockRequest } from '../../src/contracts/index.ts';
+import { childName, type JobRecord, type LockRequest } from '../../src/contracts/index.ts';
 import { childIdOf } from '../../src/queue/child-id.ts';
 import type { NewJob, Submission } from '../../src/queue/create-record.ts';
 import { canonicalJson, type JobBody, newJobBody } from '../../src/queue/envelope.ts';
@@ -102,6 +102,9 @@ function prepareChild(
   { body, locks }: Parent,
   { name, kind: kindName, input }: ChildRequest,
 ): { job: NewJob; under: Omit<Under, 'fresh'> } {
+  if (!childName.safeParse(name).success) {
+    throw new SdmeError('internal', `${JSON.stringify(name)} is not the name of a child`);
+  }
   const kind = kinds.get(kindName);
   if (kind === undefined) throw new SdmeError('job.kind-unknown', `this worker knows no ${kindName} jobs`);
   const prepared = kind.prepare(input);

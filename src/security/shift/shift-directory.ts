@@ -42,6 +42,8 @@ export interface TreeShift {
   readonly enter: (path: Buffer) => void;
   /** Takes a file that was left as it is, because its privileges must be noted before it is given away. */
   readonly spare: (file: PrivilegedFile) => void;
+  /** Takes what went wrong with one inode; when it returns, the others are gone on with. */
+  readonly report: (error: unknown, path: Buffer) => void;
 }
 
 export const capabilityAttribute = 'security.capability';
@@ -72,10 +74,9 @@ function shiftAcls(path: Buffer, names: string, shift: UidShift): void {
 }
 
 /** Gives one inode away, or spares it. Only inodes whose ids are in the range are looked at closely. */
-function shiftInode(tree: TreeShift, dirFd: number, name: Buffer, path: Buffer): Ownership {
-  const found = ownershipAt(dirFd, name, tree.scratch.stat);
+function shiftInode(tree: TreeShift, dirFd: number, name: Buffer, path: Buffer, found: Ownership): void {
   const owner = newOwner(found, tree.shift);
-  if (owner === undefined) return found;
+  if (owner === undefined) return;
   const type = found.mode & S_IFMT;
   if (type !== S_IFLNK) {
     const inode = pathAt(dirFd, name);
@@ -83,22 +84,31 @@ function shiftInode(tree: TreeShift, dirFd: number, name: Buffer, path: Buffer):
     shiftAcls(inode, names, tree.shift);
     if (type === S_IFREG && ((found.mode & setIdBits) !== 0 || names.includes(capabilityAttribute))) {
       tree.spare({ path, mode: found.mode & 0o7777, capability: readXattr(inode, capabilityAttribute) });
-      return found;
+      return;
     }
   }
   changeOwnerAt(dirFd, name, owner.uid, owner.gid);
-  return found;
+}
+
+function shiftEntry(tree: TreeShift, dirFd: number, name: Buffer, path: Buffer): void {
+  try {
+    const found = ownershipAt(dirFd, name, tree.scratch.stat);
+    if (name.length > 1 && (found.mode & S_IFMT) === S_IFDIR) tree.enter(path);
+    shiftInode(tree, dirFd, name, path, found);
+  } catch (error) {
+    tree.report(error, path);
+  }
 }
 
 /** Gives the root of the tree away, without what is in it. */
 export function shiftRoot(tree: TreeShift): void {
-  shiftInode(tree, tree.rootFd, Buffer.alloc(1), Buffer.alloc(0));
+  shiftEntry(tree, tree.rootFd, Buffer.alloc(1), Buffer.alloc(0));
 }
 
 /**
- * Gives the entries of a directory away, without what is in its subdirectories. Nothing is followed: neither a
- * symlink nor a mount point. @returns how many entries there were
- * @throws SdmeError `syscall`, `disk.full`
+ * Gives the entries of a directory away, without what is in its subdirectories. No symlink is followed.
+ * @returns how many entries there were
+ * @throws SdmeError `syscall` when the directory cannot be read; what `report` throws
  */
 export function shiftDirectory(tree: TreeShift, path: Buffer): number {
   using directory = openBeneath(tree.rootFd, path);
@@ -107,9 +117,7 @@ export function shiftDirectory(tree: TreeShift, path: Buffer): number {
     const entries = readEntries(directory.fd, tree.scratch.entries);
     if (entries === undefined) return count;
     for (const { name } of entries) {
-      const here = childPath(path, name);
-      const { mode } = shiftInode(tree, directory.fd, Buffer.concat([name, Buffer.alloc(1)]), here);
-      if ((mode & S_IFMT) === S_IFDIR) tree.enter(here);
+      shiftEntry(tree, directory.fd, Buffer.concat([name, Buffer.alloc(1)]), childPath(path, name));
     }
     count += entries.length;
   }

@@ -21,6 +21,9 @@ export function shiftSmallTree(path: string, shift: UidShift): void {
     spare: (file) => {
       throw new SdmeError('internal', `a file with privileges in a small tree: ${showBytes(file.path)}`);
     },
+    report: (error) => {
+      throw error;
+    },
   };
   shiftRoot(tree);
   for (let next = directories.pop(); next !== undefined; next = directories.pop()) shiftDirectory(tree, next);

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { type Capability, setprivList } from '../capabilities.ts';
 import { nodeEnvironment } from './run.ts';
+import { shellCommand } from './shell-command.ts';
 
 /** How a program of ours is run in a process with few privileges. */
 export interface ConfinedNodeOptions {
@@ -14,7 +15,9 @@ export interface ConfinedNodeOptions {
   /** Limit of V8's heap, in MiB. */
   readonly heap: number;
   /** A descriptor that the child finds as 3. */
-  readonly socket: number;
+  readonly socket?: number;
+  /** Arguments of mount(8), for mounts that only the child sees and that end with it. */
+  readonly mounts?: readonly (readonly string[])[];
   /** Called with each line of its standard output. */
   readonly onLine: (line: string) => void;
 }
@@ -30,6 +33,14 @@ export interface ConfinedNode {
   kill(): void;
 }
 
+/** Arguments of setpriv(1) to make mounts in a namespace of their own first, and to run setpriv(1) again there. */
+function behindMounts(mounts: readonly (readonly string[])[], confined: readonly string[]): string[] {
+  const commands = mounts.map((args) => shellCommand(['mount', ...args]));
+  const script = [...commands, 'exec setpriv "$@"'].join(' && ');
+  const namespace = ['unshare', '--mount', '--propagation', 'private', '--', '/bin/sh', '-c', script, 'sh'];
+  return ['--pdeathsig', 'KILL', '--', ...namespace, ...confined];
+}
+
 /**
  * Starts a Node.js program with this runtime under setpriv(1): few capabilities, no new privileges, killed with its
  * parent. It sees none of our environment.
@@ -43,10 +54,11 @@ export function startConfinedNode(options: ConfinedNodeOptions): ConfinedNode {
     ['--ambient-caps', '-all'],
   ].flat();
   const program = [process.execPath, `--max-old-space-size=${options.heap}`, options.entry, options.argument];
-  const child = spawn('setpriv', [...privileges, '--', ...program], {
+  const confined = [...privileges, '--', ...program];
+  const child = spawn('setpriv', options.mounts ? behindMounts(options.mounts, confined) : confined, {
     cwd: '/',
     env: { ...nodeEnvironment },
-    stdio: ['ignore', 'pipe', 'pipe', options.socket],
+    stdio: ['ignore', 'pipe', 'pipe', options.socket ?? 'ignore'],
   });
   let said = '';
   child.stderr?.on('data', (chunk: Buffer) => {

@@ -35,6 +35,7 @@ export interface Libc {
   llistxattr(path: Buffer, names: Buffer, size: number): number;
   lremovexattr(path: Buffer, name: Buffer): number;
   flock(fd: number, operation: number): number;
+  syncfs(fd: number): number;
   // processes, privileges, namespaces
   prctl(option: number, a: number, b: number, c: number, d: number): number;
   capset(header: Buffer, data: Buffer): number;
@@ -79,6 +80,7 @@ function declare(koffi: typeof Koffi): Libc {
     llistxattr: c.func('llistxattr', 'long', ['void*', 'void*', 'size_t']),
     lremovexattr: c.func('lremovexattr', 'int', ['void*', 'void*']),
     flock: c.func('flock', 'int', ['int', 'int']),
+    syncfs: c.func('syncfs', 'int', ['int']),
     prctl: c.func('prctl', 'int', ['int', 'ulong', 'ulong', 'ulong', 'ulong']),
     capset: c.func('capset', 'int', ['void*', 'void*']),
     capget: c.func('capget', 'int', ['void*', 'void*']),

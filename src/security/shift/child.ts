@@ -1,0 +1,86 @@
+/*
+ * The shifter's process: started by `shift-tree.ts` with a ShiftStart as its argument, in a mount namespace in
+ * which the tree is mounted; answers go to standard output.
+ */
+import { writeSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
+import { toErrorRecord } from '../../base/errors.ts';
+import { openDirectory } from '../../system/descriptor.ts';
+import { dieWithParent } from '../../system/process-ties.ts';
+import { syncFileSystem } from '../../system/sync-file-system.ts';
+import { shareWork, startHelpers } from './all-threads.ts';
+import { countEntries } from './count-entries.ts';
+import { forgetPrivileges, notePrivileges, readPrivileges, shiftPrivilegedFile } from './privileges.ts';
+import { addProblem, noProblems, type Problems, refuseProblems, sumProblems } from './problems.ts';
+import type { ShiftMessage, ShiftStart } from './protocol.ts';
+import { entriesDone, newSharedWork } from './shared-work.ts';
+import { newScratch, type PrivilegedFile, shiftRoot } from './shift-directory.ts';
+
+/** Milliseconds between two messages about progress. */
+const progressInterval = 200;
+
+function say(message: ShiftMessage): void {
+  const line = Buffer.from(`${JSON.stringify(message)}\n`);
+  for (let at = 0; at < line.length; ) at += writeSync(1, line, at);
+}
+
+function everyInterval(act: () => void): () => void {
+  let next = performance.now() + progressInterval;
+  return () => {
+    if (performance.now() < next) return;
+    next = performance.now() + progressInterval;
+    act();
+  };
+}
+
+function shiftPrivileged(rootFd: number, files: readonly PrivilegedFile[], { shift }: ShiftStart): Problems {
+  let problems = noProblems;
+  for (const file of files) {
+    try {
+      shiftPrivilegedFile(rootFd, file, shift);
+    } catch (error) {
+      problems = addProblem(problems, error, file.path);
+    }
+  }
+  return problems;
+}
+
+async function shiftTree(start: ShiftStart): Promise<number> {
+  using root = openDirectory(start.root);
+  const work = newSharedWork(root.fd, start.shift);
+  const helpers = startHelpers(work, start.threads);
+  // What an earlier process noted before it was killed: it may have taken privileges and not put them back.
+  const before = shiftPrivileged(root.fd, readPrivileges(start.notes), start);
+  const files = countEntries(root.fd);
+  say({ type: 'counted', files });
+  const spared: PrivilegedFile[] = [];
+  let problems = before;
+  shiftRoot({
+    ...work,
+    scratch: newScratch(),
+    enter: () => {},
+    spare: (file) => void spared.push(file),
+    report: (error, path) => {
+      problems = addProblem(problems, error, path);
+    },
+  });
+  const onDirectory = everyInterval(() => say({ type: 'progress', files: entriesDone(work) }));
+  const found = await shareWork(work, helpers, onDirectory);
+  if (found.spared.length > 0) await notePrivileges(start.notes, found.spared);
+  const after = shiftPrivileged(root.fd, found.spared, start);
+  refuseProblems(sumProblems([problems, found.problems, after]));
+  // Once its end is told it must outlast a power failure.
+  syncFileSystem(root.fd);
+  await forgetPrivileges(start.notes);
+  return files;
+}
+
+try {
+  const start: ShiftStart = JSON.parse(process.argv[2] ?? '');
+  dieWithParent(start.parent);
+  flushCompileCache();
+  say({ type: 'done', files: await shiftTree(start) });
+} catch (error) {
+  say({ type: 'failed', error: toErrorRecord(error) });
+  process.exitCode = 1;
+}

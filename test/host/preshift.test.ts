@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { lstatSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { z } from 'zod';
+import { handleContainerCreate } from '../../jobs/container-create.ts';
+import { handleUidPreshift } from '../../jobs/uid-preshift.ts';
+import type { ChildRunner } from '../../src/base/context.ts';
+import { SdmeError } from '../../src/base/errors.ts';
+import { contracts, jobRecord } from '../../src/contracts/index.ts';
+import { embeddedUnitNames } from '../../src/queue/embedded-units.ts';
+import { pickedUidBase } from '../../src/security/uid-ranges.ts';
+import {
+  type ContainerStore,
+  containerStore,
+  loggedContext,
+  output,
+  outsideTestHost,
+  traces,
+} from '../helpers/container-host.ts';
+import { type SdmeProgram, sdmeProgram } from '../helpers/sdme-program.ts';
+import { waitFor } from '../helpers/wait-for.ts';
+
+const jobs = z.array(z.looseObject({ id: z.string(), kind: z.string(), state: z.string() }));
+
+/** The worker is told to give files away, as it would where the kernel or the file system cannot map mounts. */
+describe('user namespaces by giving files away', { skip: outsideTestHost(), timeout: 300_000 }, () => {
+  let store: ContainerStore;
+  let sdme: SdmeProgram;
+  let worker: string;
+  const stack = new AsyncDisposableStack();
+  before(async () => {
+    store = stack.use(await containerStore('preshift'));
+    const config = join(store.layout.dataDir, 'sdme.conf');
+    writeFileSync(config, 'userns_mapping = "shift"\n');
+    const units = embeddedUnitNames(store.layout);
+    worker = units.worker;
+    stack.defer(async () => void (await output('systemctl', 'stop', units.worker, units.queue)));
+    sdme = sdmeProgram(store.layout, { SDME_CONFIG: config });
+    stack.defer(async () => void (await sdme.run('rm', '--all', '--force')));
+  });
+  after(() => stack.disposeAsync());
+
+  const jobsOf = async (kind: string): Promise<z.infer<typeof jobs>> =>
+    jobs.parse(JSON.parse(await sdme.ok('job', 'ls', '--json'))).filter((job) => job.kind === kind);
+  const inUpper = (name: string, path: string): string =>
+    join(store.layout.containerDir(name), 'upper', path);
+  const checkOwners = (name: string): void => {
+    const base = pickedUidBase(name);
+    for (const path of ['', 'usr/bin/passwd', 'etc/hostname', 'var/log']) {
+      assert.equal(lstatSync(inUpper(name, path)).uid, base, path);
+    }
+    assert.equal((lstatSync(inUpper(name, 'usr/bin/passwd')).mode & 0o7777).toString(8), '4755');
+  };
+
+  test('a child of the job that makes the container gives its files away, with progress', async () => {
+    const made = await sdme.run('create', '--name', 'shifted', '-r', 'debian', '-u', '--started');
+    assert.deepEqual([made.code, made.stdout], [0, 'shifted\n'], made.stderr);
+    checkOwners('shifted');
+    const [child] = await jobsOf('uid.preshift');
+    const [parent] = await jobsOf('container.create');
+    const record = jobRecord.parse(JSON.parse(await sdme.ok('job', 'show', child?.id ?? '', '--json')));
+    assert.equal(record.state, 'succeeded');
+    assert.equal(record.parent?.id, parent?.id);
+    assert.match(await sdme.ok('job', 'logs', record.id), /pre-chown: shifting \d{4,} files/);
+    assert.equal(await sdme.ok('exec', 'shifted', 'stat', '-c', '%u %a', '/usr/bin/passwd'), '0 4755');
+    assert.equal(await sdme.ok('rm', 'shifted'), 'shifted');
+    assert.deepEqual(await traces(store.layout, 'shifted'), []);
+  });
+
+  test('when the worker is killed in the middle, the next one goes on to the same end', async () => {
+    const id = await sdme.ok('create', '--name', 'resumed', '-r', 'debian', '-u', '--detach');
+    await waitFor(
+      'files to be given away',
+      () => lstatSync(inUpper('resumed', 'usr/bin'), { throwIfNoEntry: false }) !== undefined,
+    );
+    await output('systemctl', 'kill', '--signal=KILL', worker);
+    const { code, stderr } = await sdme.run('job', 'wait', id);
+    assert.equal(code, 0, stderr);
+    checkOwners('resumed');
+    assert.equal(await sdme.ok('start', 'resumed'), 'resumed');
+    assert.equal(await sdme.ok('rm', 'resumed'), 'resumed');
+    assert.deepEqual(await traces(store.layout, 'resumed'), []);
+  });
+
+  test('cancelled in the middle, nothing is left of the container', async () => {
+    const controller = new AbortController();
+    const reason = new SdmeError('job.cancelled', 'the job was cancelled on request');
+    const { ctx } = loggedContext(controller.signal);
+    const item = ctx.progress.item('x', { label: '', unit: 'files' });
+    // Once its files are counted, which is the first that shows.
+    const progress = { ...ctx.progress, item: () => ({ ...item, set: () => controller.abort(reason) }) };
+    const child: ChildRunner['child'] = ({ input }) =>
+      handleUidPreshift({ ...ctx, progress }, contracts['uid.preshift'].input.parse(input), shifting);
+    const shifting = { ...store, settings: { ...store.settings, userns_mapping: 'shift' as const } };
+    const input = contracts['container.create'].input.parse({
+      name: 'dropped',
+      rootfs: 'debian',
+      userns: true,
+    });
+    await assert.rejects(handleContainerCreate({ ...ctx, child }, input, shifting), reason);
+    assert.deepEqual(await traces(store.layout, 'dropped'), []);
+  });
+});
