@@ -1,13 +1,10 @@
 import {
   add,
   and,
-  back,
-  call,
   goTo,
   label,
   load,
   multiply,
-  type Operand,
   type Program,
   type Step,
   set,
@@ -19,6 +16,9 @@ import {
   variable,
   when,
 } from '../program.ts';
+import { capabilitySlots, emptyInheritable, keepOnly } from './capability-sets.ts';
+import { bytesOf, failures } from './failures.ts';
+import { argument, parseNumber, readNumber } from './number-argument.ts';
 
 /**
  * `isolate UID GID DIR CMD [ARGS…]` (contract 5.1): runs a workload in PID and IPC namespaces of its own,
@@ -51,59 +51,21 @@ const SIG_SETMASK = 2;
 const WNOHANG = 1;
 const EINTR = -4;
 const SIGSET_BYTES = 8;
-const STDERR = 2;
 
-/** The layout of argv behind argc on the stack of a new process (System V ABI, 3.4.1). */
-const argument = (index: number): number => 8 + 8 * index;
-
-const messages = {
-  usage: 'usage: isolate <uid> <gid> <dir> <cmd> [args...]\n',
-  'bad number': 'bad number\n',
-  unshare: 'unshare\n',
-  fork: 'fork\n',
-  mount: 'mount\n',
-  prctl: 'prctl\n',
-  setgroups: 'setgroups\n',
-  setgid: 'setgid\n',
-  setuid: 'setuid\n',
-  chdir: 'chdir\n',
-  capset: 'capset\n',
-  execve: 'execve\n',
-} as const;
-type Message = keyof typeof messages;
-
-/** A system call that must not fail: a negative answer ends the process with the call's name. */
-const must = (name: string, operands: readonly Operand[], message: Message): Step[] => [
-  systemCall(name, operands, 'result'),
-  when('result', '<', 0, `die: ${message}`),
-];
-
-/** Where each failure goes: its message and length, then the common end. */
-const deaths: Step[] = (Object.keys(messages) as Message[]).flatMap((name) => [
-  label(`die: ${name}`),
-  set('cursor', text(name)),
-  set('result', messages[name].length),
-  goTo('die'),
-]);
-
-/** `result` becomes the decimal u32 that `cursor` points to. */
-const parseNumber: Step[] = [
-  label('parse number'),
-  set('result', 0),
-  load('digit', 1, 'cursor'),
-  label('next digit'),
-  add('digit', -48),
-  when('digit', 'above', 9, 'die: bad number'),
-  multiply('result', 10),
-  add('result', variable('digit')),
-  set('digit', variable('result')),
-  shiftRight('digit', 32),
-  when('digit', '!=', 0, 'die: bad number'),
-  add('cursor', 1),
-  load('digit', 1, 'cursor'),
-  when('digit', '!=', 0, 'next digit'),
-  back,
-];
+const { must, end, ...failure } = failures({
+  usage: 'usage: isolate <uid> <gid> <dir> <cmd> [args...]',
+  'bad number': 'bad number',
+  unshare: 'unshare',
+  fork: 'fork',
+  mount: 'mount',
+  prctl: 'prctl',
+  setgroups: 'setgroups',
+  setgid: 'setgid',
+  setuid: 'setuid',
+  chdir: 'chdir',
+  capset: 'capset',
+  execve: 'execve',
+});
 
 /**
  * Waits for `child` and passes on every signal until then; ends with the child's code or 128 + its signal.
@@ -136,41 +98,6 @@ const superviseChild: Step[] = [
   goTo('exit'),
 ];
 
-/** Offsets of the two halves of each set in the data of capget(2), version 3. */
-const effective = [0, 12] as const;
-const permitted = [4, 16] as const;
-const inheritable = [8, 20] as const;
-
-/**
- * Nothing is left to inherit. A root process gets at execve(2) what is in the bounding set or in the inheritable set
- * of the process before (capabilities(7)), and nspawn gives the container's init, hence every service, an inheritable
- * set with CAP_SYS_ADMIN in it: out of the bounding set alone, it would come back.
- */
-const emptyInheritable: Step[] = [
-  set('cursor', slot('capability header')),
-  set('result', 0x20080522),
-  store('result', 8, 'cursor'),
-  systemCall('capget', [slot('capability header'), slot('capabilities')], 'result'),
-  set('cursor', slot('capabilities')),
-  set('result', 0),
-  ...inheritable.map((offset) => store('result', 4, 'cursor', offset)),
-  ...must('capset', [slot('capability header'), slot('capabilities')], 'capset'),
-];
-
-/**
- * The init keeps CAP_KILL at most, to pass signals on to a workload that changed its user: all else that a
- * root init holds would be there for whoever takes it over.
- */
-const keepOnlyKill: Step[] = [
-  set('cursor', slot('capabilities')),
-  ...[...effective, ...permitted].flatMap((offset) => [
-    load('result', 4, 'cursor', offset),
-    and('result', offset < 8 ? CAP_KILL_BIT : 0),
-    store('result', 4, 'cursor', offset),
-  ]),
-  systemCall('capset', [slot('capability header'), slot('capabilities')], 'result'),
-];
-
 /** Keeps `result` in a slot until {@link getFrom} fetches it. */
 const putInto = (name: string): Step[] => [set('cursor', slot(name)), store('result', 8, 'cursor')];
 const getFrom = (name: string, into: string): Step[] => [set('cursor', slot(name)), load(into, 8, 'cursor')];
@@ -178,12 +105,10 @@ const getFrom = (name: string, into: string): Step[] => [set('cursor', slot(name
 const steps: Step[] = [
   // 1. Arguments.
   load('result', 8, 'arguments'),
-  when('result', 'below', 5, 'die: usage'),
-  load('cursor', 8, 'arguments', argument(1)),
-  call('parse number'),
+  when('result', 'below', 5, end('usage')),
+  ...readNumber(1),
   ...putInto('uid'),
-  load('cursor', 8, 'arguments', argument(2)),
-  call('parse number'),
+  ...readNumber(2),
   ...putInto('gid'),
 
   // 2. The supervisor: every signal blocked, new namespaces for what it forks.
@@ -225,11 +150,13 @@ const steps: Step[] = [
   ...must('chdir', [variable('cursor')], 'chdir'),
   // A change of user clears the parent-death signal (prctl(2)), so it is set only now.
   systemCall('prctl', [PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0], 'result'),
-  ...emptyInheritable,
+  ...emptyInheritable((operands) => must('capset', operands, 'capset')),
   ...must('fork', [], 'fork'),
   set('child', variable('result')),
   when('child', '==', 0, 'workload'),
-  ...keepOnlyKill,
+  // The init keeps CAP_KILL, to pass signals on to a workload that changed its user: all else that a root init holds
+  // would be there for whoever takes it over.
+  ...keepOnly(CAP_KILL_BIT),
   goTo('supervise'),
 
   // 4. The workload. envp lies behind argv and its final null.
@@ -242,16 +169,11 @@ const steps: Step[] = [
   load('cursor', 8, 'arguments', argument(4)),
   add('arguments', argument(4)),
   systemCall('execve', [variable('cursor'), variable('arguments'), variable('digit')], 'result'),
-  goTo('die: execve'),
+  goTo(end('execve')),
 
   ...superviseChild,
-  ...parseNumber,
-  ...deaths,
-  label('die'),
-  systemCall('write', [STDERR, variable('cursor'), variable('result')], 'result'),
-  set('result', 1),
-  label('exit'),
-  systemCall('exit', [variable('result')], 'result'),
+  ...parseNumber(end('bad number')),
+  ...failure.steps,
 ];
 
 /**
@@ -268,8 +190,6 @@ const mountArguments = {
   'devpts options': 'newinstance,ptmxmode=0666,mode=0620,gid=5',
 } as const;
 
-const bytesOf = (string: string): Uint8Array => new TextEncoder().encode(string);
-
 const mountTexts = Object.fromEntries(
   Object.entries(mountArguments).map(([name, argument]) => [name, bytesOf(`${argument}\0`)]),
 );
@@ -283,11 +203,10 @@ export const isolateProgram: Program = {
     'all signals': 8,
     'signals before': 8,
     status: 8,
-    'capability header': 8,
-    capabilities: 24,
+    ...capabilitySlots,
   },
   texts: {
-    ...Object.fromEntries(Object.entries(messages).map(([name, message]) => [name, bytesOf(message)])),
+    ...failure.texts,
     ...mountTexts,
   },
   startsWith: 'arguments',

@@ -1,6 +1,7 @@
 export { type CacheListing, type Cleaned, readCache } from './blobs/blob-store.ts';
 export { shortDigest } from './digest-check.ts';
 export type { ImageConfig } from './image-config.ts';
+export { type AccountFiles, resolveUser, type WorkloadUser } from './image-user.ts';
 export { type Images, type ImagesOptions, openImages } from './images.ts';
 export { hostPlatform, type Platform, parsePlatform } from './platforms.ts';
 export { formatReference, parseReference, type Reference } from './references.ts';

@@ -5,4 +5,3 @@ export { type PlacedImage, placeApplication } from './place.ts';
 export { quoteWord } from './quote.ts';
 export { parseStopSignal, type StopSignal } from './stop-signal.ts';
 export { type WorkloadUnit, workloadUnitName, workloadUnitText } from './unit.ts';
-export { type AccountFiles, resolveUser, type WorkloadUser } from './user.ts';

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { devfdShim, isolateBinary } from '../../isolate/index.ts';
 import type { Context } from '../base/context.ts';
 import { SdmeError } from '../base/errors.ts';
+import { resolveUser } from '../oci/index.ts';
 import { environmentFile, type KeptConfig } from '../rootfs/image-meta.ts';
 import { readOsRelease } from '../rootfs/inspect.ts';
 import {
@@ -18,7 +19,6 @@ import { declaredPorts, declaredVolumes, workingDirectory } from './declared.ts'
 import { quoteForShell } from './quote.ts';
 import { parseStopSignal } from './stop-signal.ts';
 import { isolatePath, shimPath, workloadUnitName, workloadUnitText, wrapperPath } from './unit.ts';
-import { resolveUser } from './user.ts';
 
 /** An application whose files lie at `/oci/apps/<name>/root` of a rootfs. */
 export interface PlacedImage {

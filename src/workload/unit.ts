@@ -1,7 +1,7 @@
+import type { WorkloadUser } from '../oci/index.ts';
 import { workloadCapabilities } from '../security/index.ts';
 import { plainValue, quoteWord } from './quote.ts';
 import type { StopSignal } from './stop-signal.ts';
-import type { WorkloadUser } from './user.ts';
 
 /** Where things lie in an application's root. */
 export const isolatePath = '/usr/sbin/sdme-isolate';

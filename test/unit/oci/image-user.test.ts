@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { resolveUser } from '../../../src/workload/user.ts';
+import { resolveUser } from '../../../src/oci/image-user.ts';
 
 const passwd = `root:x:0:0::/root:/bin/sh
 redis:x:101:102::/:/bin/false
