@@ -169,7 +169,7 @@ export async function createContainer(
   await writeFile(makerFile(layout, name), ctx.jobId, { mode: 0o600 });
   if (input.enable) await enableAtBoot(ctx, bus, record, deps, undo);
   ctx.signal.throwIfAborted();
-  await demandPreshift(record, deps);
+  if (record.USERNS_MAPPING === 'shift') await demandPreshift(record, 0, deps);
   // With its record the container is there: who finds one need not ask how far its making came.
   await writeRecord(layout, record);
   try {

@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { ChildRunner, Context } from '../base/context.ts';
@@ -7,11 +7,11 @@ import type { Layout } from '../base/paths.ts';
 import { newUlid } from '../base/ulid.ts';
 import { runChild } from '../contracts/child.ts';
 import { uidPreshift } from '../contracts/uid-preshift.ts';
-import { shiftTree } from '../security/shift/shift-tree.ts';
+import { shiftTree, type TreeToShift } from '../security/shift/shift-tree.ts';
 import { uidShift } from '../security/uid-shift.ts';
-import { readTextFile } from '../system/fs/replace-file.ts';
+import { readTextFile, replaceFile } from '../system/fs/replace-file.ts';
 import type { ContainerDeps } from './deps.ts';
-import { layerMounts, layersOf } from './layer-mounts.ts';
+import { type LayerPaths, layerMounts, layersOf } from './layer-mounts.ts';
 import type { ContainerRecord } from './record.ts';
 import { readRecord } from './state-file.ts';
 import { prepareSubmounts } from './submount-layers.ts';
@@ -19,16 +19,37 @@ import { uidRangeOf } from './user-range.ts';
 
 /**
  * The file in a container's directory that is there as long as its files are not all given away. It holds an id of
- * these layers, so that the end of an earlier container's shift is not taken for theirs.
+ * this giving away, so that the end of another one is not taken for it, and the first of the ids that are moved.
  */
 function pendingFile(layout: Layout, name: string): string {
   return join(layout.containerDir(name), 'shift-pending');
 }
 
-/** Notes that a container's files must be given away before its first start. Comes before its record is written. */
-export async function demandPreshift(record: ContainerRecord, { layout }: ContainerDeps): Promise<void> {
-  if (record.USERNS_MAPPING !== 'shift') return;
-  await writeFile(pendingFile(layout, record.NAME), newUlid(), { mode: 0o600 });
+interface Pending {
+  readonly id: string;
+  /** 0: the ids of the rootfs below; else those of a range that the container had before. */
+  readonly from: number;
+}
+
+async function readPending(layout: Layout, name: string): Promise<Pending | undefined> {
+  const path = pendingFile(layout, name);
+  const text = await readTextFile(path);
+  if (text === undefined) return undefined;
+  const [, id, from] = /^([0-9A-Z]{26}) ([0-9]{1,10})\n$/.exec(text) ?? [];
+  if (id === undefined || from === undefined) throw new SdmeError('io', `${path} is damaged`);
+  return { id, from: Number(from) };
+}
+
+/**
+ * Notes that a container's files must be given away before its next start: `from` are the ids they have, the record
+ * says which they get. Comes before the record is written.
+ */
+export async function demandPreshift(
+  record: ContainerRecord,
+  from: number,
+  { layout }: ContainerDeps,
+): Promise<void> {
+  await replaceFile(pendingFile(layout, record.NAME), `${newUlid()} ${from}\n`, 0o600);
 }
 
 /**
@@ -40,9 +61,9 @@ export async function ensurePreshift(
   record: ContainerRecord,
   { layout }: ContainerDeps,
 ): Promise<void> {
-  const pending = await readTextFile(pendingFile(layout, record.NAME));
+  const pending = await readPending(layout, record.NAME);
   if (pending === undefined) return;
-  await runChild(ctx, uidPreshift, `preshift-${pending.toLowerCase()}`, { name: record.NAME });
+  await runChild(ctx, uidPreshift, `preshift-${pending.id.toLowerCase()}`, { name: record.NAME });
 }
 
 /**
@@ -59,21 +80,36 @@ export async function preshiftContainer(
 ): Promise<{ name: string; files: number }> {
   const { layout } = deps;
   const record = await readRecord(layout, name);
-  if ((await readTextFile(pendingFile(layout, name))) === undefined) return { name, files: 0 };
+  const pending = await readPending(layout, name);
+  if (pending === undefined) return { name, files: 0 };
   const range = uidRangeOf(record);
   if (range === undefined) {
     throw new SdmeError('state.conflict', `container '${name}' has no users of its own to give its files to`);
   }
-  const shift = uidShift(0, range.base, range.size);
-  const layers = layersOf(record, layout, await prepareSubmounts(record, deps));
   ctx.progress.step('shift');
   let files = 0;
-  for (const [index, layer] of layers.entries()) {
-    const mounts = layerMounts(record, [layer]).map((mount) => mount.arguments);
-    const notes = join(layout.containerDir(name), `shift-notes-${index}`);
-    const tree = { mounts, root: layer.merged, notes, shift, threads: availableParallelism() };
-    files += await ctx.withSlot('disk', () => shiftTree(ctx, { ...tree, item: `shift-${index}` }));
+  // Killed before its record got another range, the container keeps the one it has.
+  if (pending.from !== range.base) {
+    const shift = uidShift(pending.from, range.base, range.size);
+    const layers = layersOf(record, layout, await prepareSubmounts(record, deps));
+    for (const [index, layer] of layers.entries()) {
+      const item = `shift-${index}`;
+      const notes = join(layout.containerDir(name), `shift-notes-${index}`);
+      const tree = { ...treeOf(record, layer, pending), notes, shift, item, threads: availableParallelism() };
+      files += await ctx.withSlot('disk', () => shiftTree(ctx, tree));
+    }
   }
   await rm(pendingFile(layout, name));
   return { name, files };
+}
+
+/** What is to be given away: all that the container sees, or, of a range it had before, what is its own. */
+function treeOf(
+  record: ContainerRecord,
+  layer: LayerPaths,
+  { from }: Pending,
+): Pick<TreeToShift, 'mounts' | 'root'> {
+  if (from !== 0) return { mounts: [], root: layer.upper };
+  const [overlay] = layerMounts(record, [layer]);
+  return { mounts: overlay === undefined ? [] : [overlay.arguments], root: layer.merged };
 }

@@ -18,6 +18,7 @@ import { endUnit } from './stop-container.ts';
 import { prepareSubmounts } from './submount-layers.ts';
 import { unitName } from './template-unit.ts';
 import { removeUnits, requireSystemd, writeUnits } from './unit-files.ts';
+import { settleUserConflict } from './user-conflict.ts';
 import { setLayerModes } from './write-layer.ts';
 
 async function requireLower(record: ContainerRecord, { layout }: ContainerDeps): Promise<void> {
@@ -33,9 +34,10 @@ async function requireLower(record: ContainerRecord, { layout }: ContainerDeps):
 async function prepare(
   ctx: JobContext,
   bus: Bus,
-  record: ContainerRecord,
+  before: ContainerRecord,
   deps: ContainerDeps,
 ): Promise<void> {
+  const record = await settleUserConflict(ctx, bus, before, deps);
   const containerDir = deps.layout.containerDir(record.NAME);
   await requireLower(record, deps);
   if (record.APPARMOR_PROFILE !== undefined) await requireApparmorProfile(record.APPARMOR_PROFILE);

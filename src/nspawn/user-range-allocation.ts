@@ -50,7 +50,7 @@ export interface ReservedRange extends AsyncDisposable {
 
 /**
  * Finds a range for a container: nspawn's own pick for its name if that is free, else the next free one (contract
- * 4.3). No other allocation happens until it is disposed; by then it must be in the record.
+ * 4.3), and none of `except`. No other allocation happens until it is disposed; by then it must be in the record.
  *
  * @throws SdmeError `state.conflict` when all are taken; `dbus`, `io`
  */
@@ -59,11 +59,13 @@ export async function reserveUidRange(
   bus: Bus,
   container: string,
   layout: Layout,
+  except: readonly UidRange[] = [],
 ): Promise<ReservedRange> {
   const target = { kind: 'userns', name: 'shift', mode: 'exclusive' } as const;
   const lock: Lock = await waitForLock(layout, target, ctx.signal);
   try {
     const used = [
+      ...except,
       ...(await recordedRanges(layout, container)),
       ...(await runningRanges(ctx, bus, container)),
     ];

@@ -22,7 +22,7 @@ export interface Containers extends AsyncDisposable {
 }
 
 /** A context whose one kind of child is run by its handler, as a worker would run it. */
-function withChildren(store: ContainerStore): LoggedContext {
+export function withChildren(store: ContainerStore): LoggedContext {
   const { ctx, lines } = loggedContext();
   const child: ChildRunner['child'] = (request) => {
     const input = contracts['uid.preshift'].input.parse(request.input);
@@ -43,7 +43,7 @@ export function containersOf(store: ContainerStore): Containers {
       return lines;
     },
     async start(name) {
-      await handleContainerStart(loggedContext().ctx, { name, timeout: 60 }, store);
+      await handleContainerStart(withChildren(store).ctx, { name, timeout: 60 }, store);
     },
     async stop(name) {
       await handleContainerStop(loggedContext().ctx, { name, mode: 'graceful' }, store);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { handleContainerCreate } from '../../jobs/container-create.ts';
 import { handleContainerRm } from '../../jobs/container-rm.ts';
+import { handleContainerStart } from '../../jobs/container-start.ts';
 import { contracts, type InputOf } from '../../src/contracts/index.ts';
 import { execCommand } from '../../src/nspawn/exec-command.ts';
 import { pickedUidBase, uidRangeSize } from '../../src/security/uid-ranges.ts';
@@ -16,6 +17,9 @@ import {
   outsideTestHost,
   traces,
 } from '../helpers/container-host.ts';
+import { withChildren } from '../helpers/containers.ts';
+import { debianImage } from '../helpers/debian-image.ts';
+import { waitFor } from '../helpers/wait-for.ts';
 
 const create = (input: Record<string, unknown>): InputOf<'container.create'> =>
   contracts['container.create'].input.parse(input);
@@ -45,6 +49,11 @@ describe('user namespaces without copying', { skip: outsideTestHost(), timeout: 
   const made = async (name: string, more: Record<string, unknown> = {}): Promise<void> => {
     const input = create({ name, rootfs: 'debian', userns: true, ...more });
     await handleContainerCreate(loggedContext().ctx, input, store);
+  };
+  const start = async (name: string): Promise<string[]> => {
+    const { ctx, lines } = withChildren(store);
+    await handleContainerStart(ctx, { name, timeout: 60 }, store);
+    return lines;
   };
   const remove = async (name: string): Promise<void> => {
     await handleContainerRm(loggedContext().ctx, { name }, store);
@@ -83,6 +92,62 @@ describe('user namespaces without copying', { skip: outsideTestHost(), timeout: 
     assert.deepEqual(foreign, []);
     assert.ok(owners.length < 200, `${owners.length} files in the container's own layer`);
     await remove('mapped');
+  });
+
+  test("a container's range is the one that nspawn itself picks for a machine of its name", async () => {
+    for (const name of ['mybox', 'web']) {
+      const picked = await output(
+        'systemd-nspawn',
+        '--quiet',
+        `--directory=${(await debianImage()).root}`,
+        `--machine=${name}`,
+        ...['--private-users=pick', '--private-users-ownership=off', '--read-only', '--register=no'],
+        ...['--keep-unit', '--pipe', '--as-pid2', '/bin/cat', '/proc/self/uid_map'],
+      );
+      assert.match(picked, new RegExp(`^\\s*0\\s+${pickedUidBase(name)}\\s+65536\\s*$`));
+      await made(name);
+      assert.match(
+        readFileSync(store.layout.stateFile(name), 'utf8'),
+        new RegExp(`^USERNS_SHIFT=${pickedUidBase(name)}$`, 'm'),
+      );
+      await remove(name);
+    }
+  });
+
+  test('a container whose unit was killed comes back with its mounts and its files', async () => {
+    await made('killed', { started: true, timeout: 60 });
+    await execInside('killed', 'touch', '/root/kept');
+    await output('systemctl', 'kill', '--kill-whom=all', '--signal=KILL', 'sdme@killed.service');
+    await waitFor('the unit to fail', async () =>
+      (await output('systemctl', 'show', '-P', 'ActiveState', 'sdme@killed.service')).startsWith('failed'),
+    );
+    await start('killed');
+    assert.equal(await execInside('killed', 'stat', '-c', '%u', '/root/kept'), '0\n');
+    await remove('killed');
+  });
+
+  test('a range that another machine has taken meanwhile is left to it, and all files get the new one', async () => {
+    await made('first', { started: true, timeout: 60 });
+    const taken = pickedUidBase('first');
+    await made('second');
+    const state = store.layout.stateFile('second');
+    await output('sed', '-i', `s/^USERNS_SHIFT=.*/USERNS_SHIFT=${taken}/`, state);
+    await output('chown', '-R', `${taken}:${taken}`, upper('second'));
+    const lines = await start('second');
+    const own = Number(/^USERNS_SHIFT=(\d+)$/m.exec(readFileSync(state, 'utf8'))?.[1]);
+    assert.ok(own >= taken + uidRangeSize || own + uidRangeSize <= taken, String(own));
+    assert.deepEqual(lines.slice(0, 2), [
+      `warning: UID range ${taken} conflicts with running container 'first'`,
+      `falling back to nspawn's pick of a free range: ${own}`,
+    ]);
+    assert.match(await execInside('second', 'cat', '/proc/self/uid_map'), new RegExp(`^\\s*0\\s+${own}\\s`));
+    const owners = await ownersBelow(upper('second'));
+    assert.deepEqual(
+      owners.filter(({ uid }) => uid < own || uid >= own + uidRangeSize),
+      [],
+    );
+    await remove('second');
+    await remove('first');
   });
 
   for (const tier of ['hardened', 'strict']) {
