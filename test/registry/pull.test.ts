@@ -125,7 +125,7 @@ test('a plan says what would be fetched and changes nothing on disk', { skip }, 
   assert.equal(after.bytesToFetch, total - (sizes[0] ?? 0));
 });
 
-test('a cached blob that changed on disk is dropped and fetched again; a cut one is never given out', {
+test('a cached blob that changed on disk is dropped and fetched again; a cut one is never given out (F20)', {
   skip,
 }, async () => {
   await using registry = await startDockerRegistry();

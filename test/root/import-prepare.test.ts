@@ -117,7 +117,7 @@ test('a tree of NixOS is left as it is', { skip }, async () => {
   assert.equal(await readlink(mask), '/dev/null');
 });
 
-test('links of the tree lead none of the preparation out of it', { skip }, async () => {
+test('B18 links of the tree lead none of the preparation out of it', { skip }, async () => {
   await using store = await openTestStore(debianCommands(...makesBootable));
   const tree = await debianTree(store);
   const outside = join(store.dir, 'outside');

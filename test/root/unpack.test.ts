@@ -92,7 +92,7 @@ test(
           `descriptor ${fd} is a directory`,
         );
       }
-      assert.equal(statSync(root).mode & 0o777, 0o700, 'the root is private until the end');
+      assert.equal(statSync(root).mode & 0o777, 0o700, 'B17 the root is private until the end');
       gate.resolve();
       await unpacking;
       assert.equal(statSync(root).mode & 0o777, 0o755);

@@ -143,7 +143,9 @@ test('a command of several lines goes by way of a script where there is a shell'
   assert.match(await unit('none'), /^ExecStart=.* \/x 'a\\x0ab'$/m);
 });
 
-test('nothing is written through links that lead out of the application or its base', { skip }, async () => {
+test('B18 nothing is written through links that lead out of the application or its base', {
+  skip,
+}, async () => {
   await using store = await openOnBase();
   const outside = join(store.dir, 'outside');
   for (const name of ['usr', 'unit']) await mkdir(join(outside, name), { recursive: true });

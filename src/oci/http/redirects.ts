@@ -7,15 +7,18 @@ export const maxRedirects = 10;
 
 /** The registry a request belongs to: what may be said to whom follows from it. */
 export interface HomeHost {
-  /** `host[:port]` as in a URL's `host`. */
+  /** `host[:port]` as people write it. */
   readonly host: string;
   /** Plain http and unverified certificates are allowed, for this host only (registries.conf `insecure`). */
   readonly insecure: boolean;
 }
 
-/** True when the URL is on the registry itself: same host, port and, by {@link checkTarget}, no weaker scheme. */
+/**
+ * True when the URL is on the registry itself: same host, port and, by {@link checkTarget}, no weaker scheme. A port
+ * that is written out although it is the scheme's own, and other forms of an address, make no difference.
+ */
 export function isHome(url: URL, home: HomeHost): boolean {
-  return url.host === home.host;
+  return url.host === new URL(`${url.protocol}//${home.host}`).host;
 }
 
 /** Whether plain http may be spoken with the host of the URL. */

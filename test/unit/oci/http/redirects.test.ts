@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressAllowed, isLoopback } from '../../../../src/oci/http/addresses.ts';
-import { type HomeHost, maxRedirects, redirectTarget } from '../../../../src/oci/http/redirects.ts';
+import {
+  type AddressRule,
+  addressAllowed,
+  guardedLookup,
+  isLoopback,
+} from '../../../../src/oci/http/addresses.ts';
+import { type HomeHost, isHome, maxRedirects, redirectTarget } from '../../../../src/oci/http/redirects.ts';
 import { checkRealm } from '../../../../src/oci/registry/tokens.ts';
 
 const remote: HomeHost = { host: 'reg.example', insecure: false };
@@ -54,6 +59,29 @@ test('insecure is for one host, not for where it redirects or sends for tokens (
   assert.throws(() => follow(insecure, 'http', 'http://reg.example/b'), refused);
   assert.throws(() => checkRealm('http://auth.example/t', insecure), refused);
   assert.equal(checkRealm('http://reg.example:5000/t', insecure).href, 'http://reg.example:5000/t');
+});
+
+test('a registry is itself also when its port or address is written another way', () => {
+  for (const [url, host, same] of [
+    ['https://reg.example/v2/', 'reg.example:443', true],
+    ['http://127.0.0.1/v2/', '127.0.0.1:80', true],
+    ['https://[::1]:5000/v2/', '[0:0::1]:5000', true],
+    ['https://reg.example/v2/', 'reg.example:80', false],
+    ['http://reg.example/v2/', 'reg.example:443', false],
+    ['https://reg.example:5000/v2/', 'reg.example', false],
+  ] as const) {
+    assert.equal(isHome(new URL(url), { host, insecure: false }), same, `${url} of ${host}`);
+  }
+});
+
+test('a name that means a local address is refused when it is looked up (I2, I3)', async () => {
+  const look = (rule: AddressRule): Promise<string> =>
+    new Promise((resolve) => {
+      guardedLookup(rule)('localhost', { family: 0 }, (error) => resolve(error?.message ?? 'allowed'));
+    });
+  assert.match(await look('not-local'), /a local address; it is not followed$/);
+  assert.equal(await look('not-link-local'), 'allowed');
+  assert.equal(await look('any'), 'allowed');
 });
 
 test('the number of redirects is limited (I2)', () => {
