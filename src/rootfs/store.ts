@@ -37,3 +37,8 @@ export async function rootfsExists(layout: Layout, name: string): Promise<boolea
 export async function requireRootfs(layout: Layout, name: string): Promise<void> {
   if (!(await rootfsExists(layout, name))) throw new SdmeError('not-found', `fs not found: ${name}`);
 }
+
+/** The refusal of an application whose base is not there. */
+export function noBase(name: string): SdmeError {
+  return new SdmeError('not-found', `base rootfs not found: ${name}`);
+}

@@ -14,12 +14,12 @@ import { layoutOfTar } from '../helpers/tar-layer.ts';
 const skip = rootMissing() ?? false;
 
 /** A store with a base rootfs `base`, and what imports an image of these options onto it. */
-async function openOnBase(): Promise<
+async function openOnBase(settings: Readonly<Record<string, unknown>> = {}): Promise<
   TestStore & {
     importApp: (name: string, image: TestImageOptions, over?: Partial<FsImportInput>) => Promise<string[]>;
   }
 > {
-  const store = await openTestStore();
+  const store = await openTestStore(settings);
   const deps = { ...store, host: 'test' };
   const base = join(store.dir, 'base');
   await mkdir(join(base, 'usr/lib'), { recursive: true });
@@ -125,6 +125,20 @@ test('an import that is refused leaves nothing, and the base as it was', { skip 
     [],
   );
   assert.equal(fingerprint(store.layout.rootfsDir('base')), before);
+});
+
+test('an application goes onto the base of the settings when none is named, an operating system does not', {
+  skip,
+}, async () => {
+  await using store = await openOnBase({ default_base_fs: 'base' });
+  const none = { baseFs: undefined };
+  await store.importApp('app', nginx, none);
+  const app = 'oci/apps/app/root/usr/sbin/nginx';
+  await stat(join(store.layout.rootfsDir('app'), app));
+  await store.importApp('os', { layers: [{ f: 'x' }], config: { Cmd: ['bash'] } }, { ...none, force: true });
+  assert.deepEqual(await readdir(store.layout.rootfsDir('os')), ['f']);
+  await handleFsRm(loggedContext().ctx, { name: 'base' }, { ...store, host: 'test' });
+  await assert.rejects(store.importApp('late', nginx, none), { message: 'base rootfs not found: base' });
 });
 
 test('a command of several lines goes by way of a script where there is a shell', { skip }, async () => {

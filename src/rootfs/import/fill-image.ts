@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import type { Context } from '../../base/context.ts';
 import { SdmeError } from '../../base/errors.ts';
 import { type ImageSource, parsePlatform, type ResolvedImage } from '../../oci/index.ts';
+import { takeLock } from '../../system/fs/locks.ts';
 import { removeTree } from '../../system/fs/remove-tree.ts';
 import { classifyImage, decideTreatment, type ImageTreatment } from '../classify.ts';
 import { openPlain } from '../decompress.ts';
 import type { DetectedSource } from '../detect.ts';
 import { checkSpace, diskSpace, leastUnpackFactor } from '../disk-space.ts';
+import { noBase, rootfsExists } from '../store.ts';
 import type { Unpacker } from '../unpack/child-process.ts';
 import type { Unpacked } from '../unpack/unpack.ts';
 import type { ByteOrigins, Filled } from './filled.ts';
@@ -39,9 +41,16 @@ async function openSource({ ctx, store, input }: ImportWork, origin: ImageOrigin
   }
 }
 
+/** The rootfs for an application: the one that was asked for, or else the configuration's. */
+function baseFor({ input, store }: ImportWork): string | undefined {
+  const { default_base_fs: usual } = store.settings;
+  return input.baseFs ?? (usual === '' || usual === input.name ? undefined : usual);
+}
+
 /** Says what the image is, and refuses what cannot be imported as it was asked for. */
-function classify({ ctx, input }: ImportWork, image: ResolvedImage): ImageTreatment {
-  const treatment = decideTreatment(classifyImage(image.config), input);
+function classify(work: ImportWork, image: ResolvedImage): ImageTreatment {
+  const { ctx, input } = work;
+  const treatment = decideTreatment(classifyImage(image.config), { ...input, baseFs: baseFor(work) });
   ctx.log.info(treatment.as === 'base' ? 'OCI image: base OS' : 'OCI image: application');
   return treatment;
 }
@@ -102,9 +111,14 @@ async function placeOnBase(
   origin: ImageOrigin,
   { reference, config }: ResolvedImage,
 ): Promise<Placed> {
-  const { ctx, tree, input, applications } = work;
+  const { ctx, store, tree, input, applications } = work;
   if (applications === undefined) throw new SdmeError('internal', 'this caller imports no applications');
   const name = applications.name(origin.kind === 'registry' ? reference : undefined, input.name);
+  // The job holds the lock of a base that its input names.
+  const own =
+    input.baseFs === undefined ? ({ kind: 'fs', name: baseFs, mode: 'shared' } as const) : undefined;
+  await using _lock = own === undefined ? undefined : await takeLock(store.layout, own);
+  if (!(await rootfsExists(store.layout, baseFs))) throw noBase(baseFs);
   const root = await makeApplicationRoot(work, baseFs, name);
   return { name, root, finish: () => applications.place(ctx, tree, { name, reference, config }) };
 }

@@ -11,7 +11,7 @@ import { clearStale } from '../gc.ts';
 import { missingParts } from '../inspect.ts';
 import { prepareTree } from '../prepare/prepare.ts';
 import { factsOf } from '../source-facts.ts';
-import { type ImportStore, makeStore, rootfsExists } from '../store.ts';
+import { type ImportStore, makeStore, noBase, rootfsExists } from '../store.ts';
 import { checkUnused } from '../usage.ts';
 import { commitImport } from './commit.ts';
 import { fillFromDirectory } from './fill-directory.ts';
@@ -35,7 +35,7 @@ async function checkTarget({ layout }: ImportStore, input: FsImportInput): Promi
     await checkUnused(layout, name);
   }
   if (baseFs !== undefined && !(await rootfsExists(layout, baseFs))) {
-    throw new SdmeError('not-found', `base rootfs not found: ${baseFs}`);
+    throw noBase(baseFs);
   }
 }
 
