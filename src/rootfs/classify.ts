@@ -38,9 +38,14 @@ export function checkImageRequest({ ociMode, baseFs }: ImageRequest): void {
   }
 }
 
+/** What an image of a class is taken as: what the person said, or else what it looks like. */
+export function takenAs(image: ImageClass, { ociMode }: Pick<ImageRequest, 'ociMode'>): ImageClass {
+  return ociMode === 'auto' ? image : ociMode;
+}
+
 /** How an image of a class is imported under a request (contract 6.3). @throws SdmeError `input.invalid` */
 export function decideTreatment(image: ImageClass, request: ImageRequest): ImageTreatment {
-  if (request.ociMode === 'base' || (request.ociMode === 'auto' && image === 'base')) return { as: 'base' };
+  if (takenAs(image, request) === 'base') return { as: 'base' };
   if (request.baseFs !== undefined) return { as: 'app', baseFs: request.baseFs };
   if (request.ociMode === 'auto' && request.force) return { as: 'raw' };
   throw new SdmeError(

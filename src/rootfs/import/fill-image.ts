@@ -5,7 +5,7 @@ import { SdmeError } from '../../base/errors.ts';
 import { type ImageSource, parsePlatform, type ResolvedImage } from '../../oci/index.ts';
 import { takeLock } from '../../system/fs/locks.ts';
 import { removeTree } from '../../system/fs/remove-tree.ts';
-import { classifyImage, decideTreatment, type ImageTreatment } from '../classify.ts';
+import { classifyImage, decideTreatment, type ImageTreatment, takenAs } from '../classify.ts';
 import { openPlain } from '../decompress.ts';
 import type { DetectedSource } from '../detect.ts';
 import { checkSpace, diskSpace, leastUnpackFactor } from '../disk-space.ts';
@@ -50,9 +50,9 @@ function baseFor({ input, store }: ImportWork): string | undefined {
 /** Says what the image is, and refuses what cannot be imported as it was asked for. */
 function classify(work: ImportWork, image: ResolvedImage): ImageTreatment {
   const { ctx, input } = work;
-  const treatment = decideTreatment(classifyImage(image.config), { ...input, baseFs: baseFor(work) });
-  ctx.log.info(treatment.as === 'base' ? 'OCI image: base OS' : 'OCI image: application');
-  return treatment;
+  const found = classifyImage(image.config);
+  ctx.log.info(takenAs(found, input) === 'base' ? 'OCI image: base OS' : 'OCI image: application');
+  return decideTreatment(found, { ...input, baseFs: baseFor(work) });
 }
 
 /** Refuses what the disk cannot hold: the layers unpacked, and those still to be fetched if they are kept beside. */
