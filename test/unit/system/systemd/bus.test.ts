@@ -23,27 +23,40 @@ const ownerChanged = {
   member: 'NameOwnerChanged',
 } as const;
 
-/** A bus of the test's own. */
-async function startDaemon(directory: string): Promise<{ child: ChildProcess; socket: string }> {
+/** A bus of the test's own, which is ended on disposal. */
+interface Daemon extends AsyncDisposable {
+  readonly child: ChildProcess;
+  readonly socket: string;
+}
+
+async function startDaemon(directory: string): Promise<Daemon> {
   const socket = join(directory, 'bus');
   const args = ['--session', '--nofork', '--nopidfile', '--nosyslog', `--address=unix:path=${socket}`];
   const child = spawn(daemon, args, { stdio: 'ignore' });
-  await waitFor('the bus', () => existsSync(socket));
-  return { child, socket };
+  const end = async (): Promise<void> => void child.kill('SIGKILL');
+  // Its socket is there a moment before it listens.
+  const answers = async (): Promise<boolean> => {
+    await using _bus = await connectBus({ socket });
+    return true;
+  };
+  try {
+    await waitFor('the bus', () => answers().catch(() => false));
+  } catch (error) {
+    await end();
+    throw error;
+  }
+  return { child, socket, [Symbol.asyncDispose]: end };
 }
 
 describe('bus', { skip: existsSync(daemon) ? false : 'dbus-daemon is not installed' }, () => {
   let directory: TempDir;
-  let child: ChildProcess;
   let socket: string;
+  const stack = new AsyncDisposableStack();
   before(async () => {
-    directory = await tempDir();
-    ({ child, socket } = await startDaemon(directory.path));
+    directory = stack.use(await tempDir());
+    ({ socket } = stack.use(await startDaemon(directory.path)));
   });
-  after(async () => {
-    child.kill();
-    await directory[Symbol.asyncDispose]();
-  });
+  after(() => stack.disposeAsync());
 
   const own = (bus: Bus, name: string): Promise<readonly unknown[]> =>
     bus.call({ ...driver, member: 'RequestName', signature: 'su', body: [name, 0] });
@@ -73,8 +86,8 @@ describe('bus', { skip: existsSync(daemon) ? false : 'dbus-daemon is not install
 
   test('a call that nobody answers ends at its time limit, or with the reason of its signal', async () => {
     await using place = await tempDir();
-    const stopped = await startDaemon(place.path);
-    const bus = await connectBus({ socket: stopped.socket });
+    await using stopped = await startDaemon(place.path);
+    await using bus = await connectBus({ socket: stopped.socket });
     try {
       stopped.child.kill('SIGSTOP');
       await assert.rejects(
@@ -86,14 +99,14 @@ describe('bus', { skip: existsSync(daemon) ? false : 'dbus-daemon is not install
       abort.abort(new SdmeError('job.cancelled', 'enough'));
       await assert.rejects(call, /enough/);
     } finally {
+      // What is disposed next says goodbye to it.
       stopped.child.kill('SIGKILL');
-      await bus[Symbol.asyncDispose]();
     }
   });
 
   test('a bus that goes away ends the calls that wait, and those made afterwards', async () => {
     await using place = await tempDir();
-    const gone = await startDaemon(place.path);
+    await using gone = await startDaemon(place.path);
     await using bus = await connectBus({ socket: gone.socket });
     gone.child.kill('SIGSTOP');
     const waiting = bus.call({ ...driver, member: 'GetId' });
@@ -106,7 +119,7 @@ describe('bus', { skip: existsSync(daemon) ? false : 'dbus-daemon is not install
 
   test('a call to a service that is silent ends when the bus ends in an orderly way', async () => {
     await using place = await tempDir();
-    const ending = await startDaemon(place.path);
+    await using ending = await startDaemon(place.path);
     const silent = library.sessionBus({ busAddress: `unix:socket=${ending.socket}` });
     silent.on('error', () => {});
     silent.addMethodHandler(() => true);
