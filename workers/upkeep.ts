@@ -2,7 +2,6 @@ import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { SdmeError, toErrorRecord, toSdmeError } from '../src/base/errors.ts';
 import { newUlid } from '../src/base/ulid.ts';
-import { envelopeType } from '../src/queue/envelope.ts';
 import type { RecordWriter } from '../src/queue/lifecycle.ts';
 import type { BullQueues } from '../src/queue/submission.ts';
 import {
@@ -87,12 +86,12 @@ async function bringBack(parts: UpkeepParts): Promise<void> {
     try {
       const stored = await storedBody(redis, id);
       if (stored === undefined) continue;
-      const { queue, kind, parent } = stored.body;
+      const { parent } = stored.body;
       if (parent !== undefined) {
         await endOrphan(parts, id, parent.id);
         continue;
       }
-      await queues.add([{ host, queue, id, kind, envelope: { t: envelopeType, p: stored.text, s: [] } }]);
+      await queues.add([{ ...stored.body, envelope: stored.envelope }]);
       log.info({ job: id }, 'put into the queue, where it was missing');
     } catch (thrown) {
       const error = toSdmeError(thrown);

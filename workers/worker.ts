@@ -19,6 +19,7 @@ import type { Journal } from './journal/journal.ts';
 import type { HostFacts, Kinds } from './kinds.ts';
 import { makeKeyedMutex } from './locks/mutex.ts';
 import { openResourceLocks } from './locks/resource-locks.ts';
+import { enqueueReady } from './planner.ts';
 import { coalesce } from './reporting/coalesce.ts';
 import { makeSlots, slotCounts } from './slots.ts';
 import { repeat } from './timers.ts';
@@ -80,6 +81,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const records = openRecordWriter(redis, giveUp.signal);
   const reader = openRecords(connection);
   const counts = slotCounts(settings, { cores: availableParallelism(), memoryBytes: totalmem() });
+  const queues = openBullQueues(redis);
+  starting.defer(() => queues.close());
   const dispatcher = makeDispatcher({
     host,
     kinds: options.kinds,
@@ -94,11 +97,10 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       read: (id) => reader.read(id),
       cancel: (id) => requestCancel(redis, id),
     },
+    plan: (ready) => insist(() => enqueueReady(redis, queues, ready), giveUp.signal),
     setAside: (note) => setAside(redis, note),
     hasStarted: (id) => hasStarted(redis, id),
   });
-  const queues = openBullQueues(redis);
-  starting.defer(() => queues.close());
   const retention = { ageSeconds: settings.job_retention_age, count: settings.job_retention_count };
   const upkeep = makeUpkeep({ host, redis, records, queues, dispatcher, journal, log, retention });
   const onError = (error: unknown): void => log.warn({ err: error }, 'upkeep failed; it is tried again');

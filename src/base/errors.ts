@@ -39,6 +39,10 @@ export const errorCatalogue = {
     retryable: false,
     meaning: 'a job that this one had started to do a part of its work failed or was cancelled',
   },
+  'job.dependency-failed': {
+    retryable: false,
+    meaning: 'a job of its flow that this one was to run after failed or was cancelled',
+  },
   'job.idempotency-mismatch': {
     retryable: false,
     meaning: 'the idempotency key was used with other arguments',

@@ -1,6 +1,6 @@
 /**
- * States of a job. `queued`: in the queue; `waiting`: taken by the worker, waits for a lock, a slot or the
- * delay before its next attempt; `cancelling`: asked to end, its children and staging not gone yet.
+ * States of a job. `queued`: in the queue; `waiting`: for the jobs of its flow that it runs after, or, taken by the
+ * worker, for a lock, a slot or the delay before its next attempt; `cancelling`: asked to end, its children and staging not gone yet.
  */
 export const jobStates = [
   'queued',

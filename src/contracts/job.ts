@@ -10,8 +10,14 @@ export const batchId = z.string().regex(/^b-[0-9a-z]{26}$/, 'is not a batch id')
 /** A host's id. */
 export const hostId = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'is not a host id');
 
+/** A flow's id. */
+export const flowId = z.string().regex(/^f-[0-9a-z]{26}$/, 'is not a flow id');
+
+const partName = /^[a-z0-9][a-z0-9._:/-]{0,127}$/;
 /** What a child is called among its parent's children. */
-export const childName = z.string().regex(/^[a-z0-9][a-z0-9._:/-]{0,127}$/, 'is not the name of a child');
+export const childName = z.string().regex(partName, 'is not the name of a child');
+/** What a job is called in its flow. */
+export const flowName = z.string().regex(partName, 'is not a name in a flow');
 
 const errorCode = z.custom<ErrorCode>(
   (value) => typeof value === 'string' && isErrorCode(value),
@@ -56,7 +62,7 @@ export const jobRecord = z.strictObject({
   /** The object the job is about, e.g. the rootfs or container. */
   subject: z.string(),
   state: z.enum(jobStates),
-  /** Why a `waiting` job waits, e.g. `lock fs/debian` or `retry in 2 s`. */
+  /** Why a `waiting` job waits, e.g. `lock fs/debian`, `retry in 2 s`, or `after image` for a job of its flow. */
   waitingFor: z.string().optional(),
   input: z.unknown(),
   result: z.unknown().optional(),
@@ -72,6 +78,10 @@ export const jobRecord = z.strictObject({
   cancelRequestedAt: z.number().optional(),
   idempotencyKey: z.string().optional(),
   batch: z.string().optional(),
+  /** The flow it is of, and the name it has there. */
+  flow: z.strictObject({ id: z.string(), name: z.string() }).optional(),
+  /** Ids of the jobs of its flow that it runs after, by name. */
+  after: z.record(z.string(), z.string()).optional(),
   /** The job that runs this one as a part of its own work, and the name it has there. */
   parent: z.strictObject({ id: z.string(), name: z.string() }).optional(),
   /** Ids of the jobs this one runs as parts of its work, by name. */

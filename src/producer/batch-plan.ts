@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { SdmeError, toSdmeError } from '../base/errors.ts';
+import { SdmeError } from '../base/errors.ts';
 import type { JobKind } from '../contracts/index.ts';
-import { batchIdFrom } from '../queue/batches.ts';
+import { derivedId } from '../queue/derived-id.ts';
 import { canonicalJson } from '../queue/envelope.ts';
 import type { NewJob } from '../queue/submission.ts';
+import { checkAll } from './check-all.ts';
 import { prepareJob } from './requests.ts';
 
 /** One job of a batch before it has been checked. */
@@ -25,8 +26,6 @@ export interface BatchPlan {
 
 /** Most jobs in one batch. */
 export const maxBatchItems = 10_000;
-/** Most faulty items named in one message. */
-const maxNamed = 20;
 
 /**
  * Checks all items and derives the batch's id: from `key` when there is one, else from the items, so that equal
@@ -47,36 +46,16 @@ export function planBatch(
     );
   }
   // Without an item's defaults filled in first, equal batches written differently would get different ids.
-  const first = items.map((item) => attempt(() => prepareJob(item.kind, item.input, { host, now })));
-  refuseFaulty(first);
-  const parsed = first.flatMap((entry) => (entry.job === undefined ? [] : [entry.job]));
+  const parsed = checkAll(
+    'items',
+    items.map(({ kind, input }, index) => ({
+      label: `item ${index + 1}`,
+      check: () => prepareJob(kind, input, { host, now }),
+    })),
+  );
   const text = canonicalJson(parsed.map(({ body }) => [body.kind, body.input]));
   const digest = createHash('sha256').update(text).digest('base64url');
-  const id = batchIdFrom(JSON.stringify(key === undefined ? [host, 'items', digest] : [host, 'key', key]));
+  const id = derivedId('b', JSON.stringify(key === undefined ? [host, 'items', digest] : [host, 'key', key]));
   const jobs = parsed.map((job, index) => ({ ...job, body: { ...job.body, batch: { id, index } } }));
   return { id, host, submittedAt: now, items: digest, jobs };
-}
-
-type Attempt = { readonly job: NewJob } | { readonly job?: never; readonly error: SdmeError };
-
-function attempt(work: () => NewJob): Attempt {
-  try {
-    return { job: work() };
-  } catch (error) {
-    return { error: toSdmeError(error) };
-  }
-}
-
-function refuseFaulty(attempts: readonly Attempt[]): void {
-  const faulty = attempts.flatMap((entry, index) =>
-    entry.job === undefined ? [`item ${index + 1}: ${entry.error.message}`] : [],
-  );
-  if (faulty.length === 0) return;
-  const named = faulty.slice(0, maxNamed).join('\n');
-  const more = faulty.length > maxNamed ? `\n… and ${faulty.length - maxNamed} more` : '';
-  throw new SdmeError(
-    'input.invalid',
-    `${faulty.length} of ${attempts.length} items are not valid, so none was submitted:\n${named}${more}`,
-    { facts: { faulty: faulty.length } },
-  );
 }

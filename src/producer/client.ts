@@ -33,6 +33,7 @@ export interface JobFilter {
   /** Epoch milliseconds: submitted at or after. */
   readonly since?: number;
   readonly batch?: string;
+  readonly flow?: string;
   readonly limit?: number;
 }
 
@@ -40,6 +41,25 @@ export interface JobFilter {
 export type BatchItem<Kind extends JobKind = JobKind> = {
   [One in Kind]: { readonly kind: One; readonly input: InputOf<One> };
 }[Kind];
+
+/** One job of a flow: a kind and the input of that kind, and the names of the jobs it runs after. */
+export type FlowJob<Name extends string = string, Kind extends JobKind = JobKind> = {
+  [One in Kind]: {
+    readonly kind: One;
+    readonly input: InputOf<One>;
+    readonly after?: readonly Name[];
+    readonly limits?: NonNullable<SubmitOptions['limits']>;
+  };
+}[Kind];
+
+/** An accepted flow: all of its jobs are on disk in the queue. */
+export interface SubmittedFlow<Name extends string = string> {
+  readonly id: string;
+  /** Ids of its jobs by name. */
+  readonly jobs: Readonly<Record<Name, string>>;
+  /** True when the key led to a flow that was there already. */
+  readonly existing: boolean;
+}
 
 /** A batch's jobs, tracked as one. */
 export interface BatchClient {
@@ -72,6 +92,18 @@ export interface BatchClient {
 export interface Client {
   /** @throws SdmeError `input.invalid`, `job.idempotency-mismatch`, `queue.unavailable` */
   submit<Kind extends JobKind>(kind: Kind, input: InputOf<Kind>, options?: SubmitOptions): Promise<Submitted>;
+  /**
+   * Submits jobs that run after each other, by names of the caller's: each waits until all those in its `after` have
+   * succeeded; when one of them fails or is cancelled it fails with `job.dependency-failed`, and so do those after it.
+   * All or nothing is accepted. With a `key`, the same key and the same jobs are the flow that is there already.
+   * At most 1,000 jobs.
+   * @throws SdmeError `input.invalid` naming every faulty job, an unknown name or a circle, before anything is
+   * submitted; `job.idempotency-mismatch`; `queue.unavailable`
+   */
+  submitFlow<Name extends string>(
+    jobs: { readonly [One in Name]: FlowJob<NoInfer<Name>> },
+    options?: { readonly key?: string; readonly host?: string },
+  ): Promise<SubmittedFlow<Name>>;
   /** The record now. @throws SdmeError `not-found` */
   show(id: string): Promise<JobRecord>;
   list(filter?: JobFilter): Promise<JobRecord[]>;
@@ -98,7 +130,11 @@ export interface Client {
   ): AsyncIterable<LogLine>;
   /** Asks a job to end; returns at once. The job is `cancelled` only when nothing of it is left. */
   cancel(id: string): Promise<JobRecord>;
-  /** Submits an ended job's input again as a new job. @throws SdmeError `job.not-retryable` */
+  /**
+   * Submits an ended job's input again as a new job. Of a flow, jobs that were not run because this one or another
+   * had failed are submitted with it, as a new flow, and so are those that had failed.
+   * @throws SdmeError `job.not-retryable`
+   */
   retry(id: string): Promise<Submitted>;
   readonly batch: BatchClient;
   /** Ends connections. The jobs go on. */

@@ -6,6 +6,8 @@ import { localHostId } from '../queue/local-host.ts';
 import { openBatchClient } from './batch-client.ts';
 import type { Client } from './client.ts';
 import { endable } from './endable.ts';
+import { planFlow } from './flow-plan.ts';
+import { submitFlow } from './flows.ts';
 import { jobResult, retryJob, submitJob } from './jobs.ts';
 import { type LocalPrograms, localPrograms } from './local.ts';
 import { openLocalKeeper, remoteKeeper } from './local-keeper.ts';
@@ -63,6 +65,10 @@ function clientOf(session: Session, host: string, anyQueue: () => Promise<boolea
   };
   return {
     submit: (kind, input, submitOptions = {}) => submitJob(session, host, kind, input, submitOptions),
+    submitFlow: async (jobs, { key, host: on = host } = {}) => {
+      const flow = planFlow(on, jobs, key, Date.now());
+      return session.use((queue) => submitFlow(queue, flow));
+    },
     show: async (id) => {
       await known(id);
       return session.use((queue) => readJob(queue, id));

@@ -38,6 +38,15 @@ export type {
   LogLine,
   ResultOf,
 } from '../contracts/index.ts';
-export type { BatchClient, BatchItem, Client, JobFilter, SubmitOptions, Submitted } from './client.ts';
+export type {
+  BatchClient,
+  BatchItem,
+  Client,
+  FlowJob,
+  JobFilter,
+  SubmitOptions,
+  Submitted,
+  SubmittedFlow,
+} from './client.ts';
 export { type ClientOptions, createClient } from './create-client.ts';
 export type { LocalPrograms } from './local.ts';

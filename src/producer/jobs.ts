@@ -2,6 +2,7 @@ import { fromErrorRecord, SdmeError } from '../base/errors.ts';
 import { type InputOf, isEndState, type JobKind, type JobRecord, type ResultOf } from '../contracts/index.ts';
 import type { NewJob } from '../queue/submission.ts';
 import type { SubmitOptions, Submitted } from './client.ts';
+import { retriedFlow, submitFlow } from './flows.ts';
 import { parseKind, parseResult, prepareJob } from './requests.ts';
 import type { OpenQueue, Session } from './session.ts';
 import { readJob } from './waiting.ts';
@@ -56,7 +57,7 @@ export function jobResult<Kind extends JobKind>(kind: Kind, record: JobRecord): 
 
 /**
  * Submits an ended job's input again. A failed or cancelled job of a batch is replaced in it, so that the
- * batch's counts stay right. @throws SdmeError `job.not-retryable`, `not-found`
+ * batch's counts stay right; with one of a flow those are run again that were not run for want of it. @throws SdmeError `job.not-retryable`, `not-found`
  */
 export async function retryJob(queue: OpenQueue, id: string): Promise<Submitted> {
   const record = await readJob(queue, id);
@@ -68,6 +69,11 @@ export async function retryJob(queue: OpenQueue, id: string): Promise<Submitted>
         facts: { job: id, state: record.state },
       },
     );
+  }
+  const flow = await retriedFlow(queue, record);
+  if (flow !== undefined) {
+    const { jobs } = await submitFlow(queue, flow);
+    return { id: jobs[record.flow?.name ?? ''] ?? '', existing: false };
   }
   const index = record.state === 'succeeded' ? undefined : await queue.batches.indexOf(id);
   const inBatch =

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { type JobState, jobStates } from '../contracts/index.ts';
 import type { QueueConnection } from './connections.ts';
@@ -106,10 +105,4 @@ function pairs(flat: readonly string[]): [string, string][] {
   const found: [string, string][] = [];
   for (let i = 0; i + 1 < flat.length; i += 2) found.push([flat[i] ?? '', flat[i + 1] ?? '']);
   return found;
-}
-
-/** `b-` and 26 digits of base 36 from the SHA-256 of a text: equal batches get equal ids (over 134 bits). */
-export function batchIdFrom(text: string): string {
-  const hex = createHash('sha256').update(text).digest('hex');
-  return `b-${BigInt(`0x${hex}`).toString(36).padStart(26, '0').slice(-26)}`;
 }

@@ -26,25 +26,16 @@ const submitReply = z.tuple([z.enum(['created', 'existing', 'mismatch']), z.stri
 export async function createRecord(redis: Redis, job: NewJob, envelope: Envelope): Promise<Submission> {
   const { body } = job;
   const key = body.idempotencyKey === undefined ? '' : keys.idempotency(body.host, body.idempotencyKey);
-  const fields: Record<string, string | number | undefined> = {
-    kind: body.kind,
-    host: body.host,
-    queue: body.queue,
-    subject: job.subject,
-    attempts: job.attempts,
-    submittedAt: body.submittedAt,
-    envelope: envelope.p,
+  const more = {
     idempotencyKey: body.idempotencyKey,
     idem: key === '' ? undefined : key,
     batch: body.batch?.id,
     batchIndex: body.batch?.index,
-    retryOf: body.retryOf,
     parent: body.parent?.id,
     parentName: body.parent?.name,
     // A child has a worker from the start: its parent's.
     held: body.parent === undefined ? undefined : 1,
   };
-  const pairs = Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [name, value]));
   const reply = await redis.sdmeSubmit(
     keys.job(body.id),
     `${keyPrefix}:`,
@@ -59,8 +50,28 @@ export async function createRecord(redis: Redis, job: NewJob, envelope: Envelope
     job.replaces ?? '',
     body.parent?.id ?? '',
     body.parent === undefined ? '' : childField + body.parent.name,
-    ...pairs,
+    ...recordFields(job, envelope, more),
   );
   const [outcome, id] = submitReply.parse(reply);
   return { outcome, id };
+}
+
+/** A new record's fields and their values in turn: those every job has, and `more`. Pure. */
+export function recordFields(
+  { body, subject, attempts }: NewJob,
+  envelope: Envelope,
+  more: Readonly<Record<string, string | number | undefined>>,
+): (string | number)[] {
+  const fields: Readonly<Record<string, string | number | undefined>> = {
+    kind: body.kind,
+    host: body.host,
+    queue: body.queue,
+    subject,
+    attempts,
+    submittedAt: body.submittedAt,
+    envelope: envelope.p,
+    retryOf: body.retryOf,
+    ...more,
+  };
+  return Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [name, value]));
 }

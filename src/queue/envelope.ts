@@ -2,7 +2,16 @@ import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { SdmeError } from '../base/errors.ts';
 import { newUlid } from '../base/ulid.ts';
-import { batchId, type Contract, childName, hostId, type JobLimits, jobId } from '../contracts/index.ts';
+import {
+  batchId,
+  type Contract,
+  childName,
+  flowId,
+  flowName,
+  hostId,
+  type JobLimits,
+  jobId,
+} from '../contracts/index.ts';
 
 /** The type of a job's body; signatures will cover it together with the bytes (DSSE). */
 export const envelopeType = 'application/vnd.sdme.job.v1+json';
@@ -35,6 +44,8 @@ export const jobBody = z.strictObject({
   batch: z.strictObject({ id: batchId, index: z.number().int().nonnegative() }).optional(),
   retryOf: jobId.optional(),
   parent: z.strictObject({ id: jobId, name: childName }).optional(),
+  /** Its place in a flow; `after` are ids by name. */
+  flow: z.strictObject({ id: flowId, name: flowName, after: z.record(flowName, jobId) }).optional(),
 });
 export type JobBody = z.output<typeof jobBody>;
 
@@ -58,6 +69,11 @@ export interface JobRequest {
   readonly batch?: { readonly id: string; readonly index: number };
   readonly retryOf?: string;
   readonly parent?: { readonly id: string; readonly name: string };
+  readonly flow?: {
+    readonly id: string;
+    readonly name: string;
+    readonly after: Readonly<Record<string, string>>;
+  };
 }
 
 /** The body of a new job of a kind; `input` is the parsed one. */
@@ -83,6 +99,7 @@ export function newJobBody<Input>(
     ...(request.batch === undefined ? {} : { batch: request.batch }),
     ...(request.retryOf === undefined ? {} : { retryOf: request.retryOf }),
     ...(request.parent === undefined ? {} : { parent: request.parent }),
+    ...(request.flow === undefined ? {} : { flow: request.flow }),
   };
 }
 

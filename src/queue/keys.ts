@@ -29,7 +29,8 @@ export const keys = {
   hostJobs: (host: string): string => `${keyPrefix}:host:${host}:jobs`,
   /**
    * Sorted set: a host's jobs in a state. Scores are never before the submission: of queued jobs the time at which
-   * they expire, of ended ones the time of their end, of others the time of submission.
+   * they expire, of ended ones the time of their end, of others the time of submission. Those that wait for jobs of
+   * their flow have the score already that they will have when they are queued.
    */
   hostState: (host: string, state: JobState): string => `${keyPrefix}:host:${host}:in:${state}`,
   /** List: what was in a queue and is no job of ours, newest first. */
@@ -37,6 +38,8 @@ export const keys = {
   /** String `<argument digest> <job id>`: what an idempotency key of a host led to. The key text is hashed to bound its length. */
   idempotency: (host: string, key: string): string =>
     `${keyPrefix}:host:${host}:idem:${createHash('sha256').update(key).digest('hex')}`,
+  /** Hash: name in a flow to job id, and `.digest` of what was submitted. */
+  flow: (id: string): string => `${keyPrefix}:flow:${id}`,
   /** Hash: a batch's own facts. Written by the producer; see batches. */
   batch: (id: string): string => `${keyPrefix}:batch:${id}`,
   /** Hash: number of a batch's jobs by state, and `bytesDone`, `bytesTotal` over all of them. */

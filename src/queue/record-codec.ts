@@ -10,6 +10,7 @@ export function decodeRecord(id: string, hash: RecordHash): JobRecord {
     hash[field] === undefined ? undefined : Number(hash[field]);
   const json = (field: string): unknown =>
     hash[field] === undefined ? undefined : (JSON.parse(hash[field]) as unknown);
+  const body = hash.envelope === undefined ? undefined : parseBody(hash.envelope);
   return jobRecord.parse(
     withoutUndefined({
       id,
@@ -18,8 +19,8 @@ export function decodeRecord(id: string, hash: RecordHash): JobRecord {
       queue: hash.queue,
       subject: hash.subject,
       state: hash.state,
-      waitingFor: hash.waitingFor,
-      input: hash.envelope === undefined ? undefined : parseBody(hash.envelope).input,
+      waitingFor: hash.needs === undefined ? hash.waitingFor : `after ${hash.needs.replaceAll(' ', ', ')}`,
+      input: body?.input,
       result: json('result'),
       error: json('error'),
       progress: json('progress') ?? { step: '', items: [] },
@@ -32,6 +33,8 @@ export function decodeRecord(id: string, hash: RecordHash): JobRecord {
       cancelRequestedAt: number('cancelRequestedAt'),
       idempotencyKey: hash.idempotencyKey,
       batch: hash.batch,
+      flow: body?.flow && { id: body.flow.id, name: body.flow.name },
+      after: body?.flow?.after,
       parent: hash.parent === undefined ? undefined : { id: hash.parent, name: hash.parentName },
       children: childrenOf(hash),
       retryOf: hash.retryOf,

@@ -13,6 +13,7 @@ export interface RecordFilter {
   /** Epoch milliseconds: submitted at or after. */
   readonly since?: number;
   readonly batch?: string;
+  readonly flow?: string;
   readonly limit?: number;
 }
 
@@ -102,6 +103,10 @@ async function candidates(redis: Redis, filter: RecordFilter): Promise<string[]>
       .sort()
       .reverse();
   }
+  if (filter.flow !== undefined) {
+    const { '.digest': _digest, ...jobs } = await redis.hgetall(keys.flow(filter.flow));
+    return Object.values(jobs).sort().reverse();
+  }
   const hosts = filter.host === undefined ? await redis.smembers(keys.hosts()) : [filter.host];
   const indexes = hosts.flatMap((host) =>
     filter.states === undefined
@@ -120,7 +125,8 @@ export function matches(record: JobRecord, filter: RecordFilter): boolean {
     (filter.states === undefined || filter.states.includes(record.state)) &&
     (filter.kinds === undefined || filter.kinds.includes(record.kind)) &&
     (filter.since === undefined || record.submittedAt >= filter.since) &&
-    (filter.batch === undefined || record.batch === filter.batch)
+    (filter.batch === undefined || record.batch === filter.batch) &&
+    (filter.flow === undefined || record.flow?.id === filter.flow)
   );
 }
 

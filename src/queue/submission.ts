@@ -5,11 +5,13 @@ import type { JobRecord, QueueName } from '../contracts/index.ts';
 import type { QueueConnection } from './connections.ts';
 import { createRecord, type NewJob, type Submission } from './create-record.ts';
 import { type Envelope, sealEnvelope } from './envelope.ts';
+import { createFlow, type FlowSubmission, type NewFlow } from './flows.ts';
 import { bullQueueName, keyPrefix } from './keys.ts';
 import { openRecords } from './records.ts';
 import { requestCancel } from './request-cancel.ts';
 
 export type { NewJob, Submission } from './create-record.ts';
+export type { FlowSubmission, NewFlow } from './flows.ts';
 
 /** The producer's write side of the queue. */
 export interface Submitter {
@@ -20,6 +22,8 @@ export interface Submitter {
    * @throws SdmeError `queue.unavailable`, `input.invalid` (too large)
    */
   submit(jobs: readonly NewJob[]): Promise<Submission[]>;
+  /** The same for the jobs of a flow, all or none of which are accepted. */
+  submitFlow(flow: NewFlow): Promise<FlowSubmission>;
   /** Asks a job to end; returns its record afterwards. @throws SdmeError `not-found` */
   cancel(id: string): Promise<JobRecord>;
   close(): Promise<void>;
@@ -31,6 +35,11 @@ export function openSubmitter(connection: QueueConnection): Submitter {
   const records = openRecords(connection);
   return {
     submit: (jobs) => submit(connection.commands, queues, jobs),
+    submitFlow: async (flow) => {
+      const { submission, ready } = await createFlow(connection.commands, flow);
+      await queues.add(ready);
+      return submission;
+    },
     cancel: async (id) => {
       const place = await requestCancel(connection.commands, id);
       const record = place === undefined ? undefined : await records.read(id);

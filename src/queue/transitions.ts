@@ -13,6 +13,8 @@ export interface Moved {
   readonly state: JobState | undefined;
   readonly revision: number;
   readonly cancelRequestedAt: number | undefined;
+  /** Jobs of its flow that its end has made ready to run: they are queued, and not in BullMQ yet. */
+  readonly ready: readonly string[];
 }
 
 /** A change of another field of the record in the same step: set, set if absent, delete. */
@@ -105,15 +107,18 @@ function argumentsOf({ id, to, from, token, changes }: Transition): (string | nu
   return args;
 }
 
+const none: readonly string[] = [];
+
 /** Checked by hand, as this is on the path of every job. */
 function movedOf(reply: unknown): Moved {
   if (!Array.isArray(reply))
     throw new SdmeError('internal', 'the queue answered a write in a form not known');
-  const [code, state, revision, cancelRequestedAt]: unknown[] = reply;
+  const [code, state, revision, cancelRequestedAt, ready]: unknown[] = reply;
   return {
     done: code === 1 ? 'moved' : code === 0 ? 'refused' : 'missing',
     state: typeof state === 'string' ? parseState(state) : undefined,
     revision: Number(revision),
     cancelRequestedAt: cancelRequestedAt === '' ? undefined : Number(cancelRequestedAt),
+    ready: Array.isArray(ready) ? ready.filter((id) => typeof id === 'string') : none,
   };
 }

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import type { ErrorRecord } from '../base/errors.ts';
 import { endStates, isEndState, type JobState, type QueueName } from '../contracts/index.ts';
-import { type JobBody, parseBody } from './envelope.ts';
+import { type Envelope, envelopeType, type JobBody, parseBody } from './envelope.ts';
 import { bullQueueName, keyPrefix, keys } from './keys.ts';
 import { liveStates, parseState } from './states.ts';
 
@@ -66,15 +66,15 @@ export async function findStrays(redis: Redis, host: string, before: number): Pr
   return found;
 }
 
-/** The text of a job's body as its record keeps it, with the body; undefined when the job has ended or is gone. */
+/** A job's body and envelope as its record keeps them; undefined when the job has ended or is gone. */
 export async function storedBody(
   redis: Redis,
   id: string,
-): Promise<{ body: JobBody; text: string } | undefined> {
+): Promise<{ body: JobBody; envelope: Envelope } | undefined> {
   const [state, text] = await redis.hmget(keys.job(id), 'state', 'envelope');
   if (typeof state !== 'string' || typeof text !== 'string') return undefined;
   if (!liveStates.includes(state as JobState)) return undefined;
-  return { body: parseBody(text), text };
+  return { body: parseBody(text), envelope: { t: envelopeType, p: text, s: [] } };
 }
 
 /** True while there is such a job and it has not ended. */

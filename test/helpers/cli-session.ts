@@ -18,6 +18,7 @@ export type Answers = Partial<Omit<Client, 'batch'>> & { readonly batch?: Partia
 export function fakeClient({ batch, ...answers }: Answers = {}): Client {
   return {
     submit: away,
+    submitFlow: away,
     show: away,
     list: away,
     wait: away,

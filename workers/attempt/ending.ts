@@ -64,8 +64,9 @@ export interface EndFacts {
 }
 
 /**
- * The outcome into the record. The write is sent, not waited for: what BullMQ writes next goes over the same
- * connection behind it, and should this one fail the sweep finds the job and brings it back.
+ * The outcome into the record, and jobs that only waited for this one into their queues. The write is sent, not waited
+ * for: what BullMQ writes next goes over the same connection behind it, and should this one fail the sweep finds the
+ * job and brings it back.
  */
 export async function end(
   parts: AttemptParts,
@@ -77,6 +78,7 @@ export async function end(
   const progress = await reporter?.close();
   const writing = parts.records
     .finish(delivery, outcome, { progress, start: unwritten, crashes })
+    .then(({ ready }) => (ready.length === 0 ? undefined : parts.plan(ready)))
     .catch((error) => parts.onError(delivery.id, error))
     .finally(() => parts.endings.delete(writing));
   parts.endings.add(writing);

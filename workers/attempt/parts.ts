@@ -16,6 +16,8 @@ export interface AttemptParts {
   /** Jobs that were running when a worker died run one at a time, so that a second death has one suspect. */
   readonly suspects: KeyedMutex;
   readonly children: ChildServices;
+  /** Puts jobs of a flow into BullMQ that the end of another has made ready to run. */
+  readonly plan: (ready: readonly string[]) => Promise<void>;
   /** Writes that end jobs and are on their way; the worker waits for them before it ends. */
   readonly endings: Set<Promise<unknown>>;
   readonly onError: (id: string, error: unknown) => void;

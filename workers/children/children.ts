@@ -1,9 +1,9 @@
 import type { ChildRequest, Outcome } from '../../src/base/context.ts';
 import { fromErrorRecord, SdmeError } from '../../src/base/errors.ts';
 import { childName, type JobRecord, type LockRequest } from '../../src/contracts/index.ts';
-import { childIdOf } from '../../src/queue/child-id.ts';
 import type { NewJob, Submission } from '../../src/queue/create-record.ts';
 import { canonicalJson, type JobBody, newJobBody } from '../../src/queue/envelope.ts';
+import { partIdOf } from '../../src/queue/part-id.ts';
 import type { Kinds } from '../kinds.ts';
 import { locksBeyond } from '../locks/inherit.ts';
 import type { Settlement } from '../outcome.ts';
@@ -112,7 +112,7 @@ function prepareChild(
   locksBeyond(prepared.locks, locks);
   const request = {
     host: body.host,
-    id: childIdOf(body.id, name),
+    id: partIdOf(body.id, name),
     parent: { id: body.id, name },
     ...(body.requester === undefined ? {} : { requester: body.requester }),
   };

@@ -15,6 +15,7 @@ const schema = z.strictObject({
   kind: list,
   since: z.string().optional(),
   batch: z.string().optional(),
+  flow: z.string().optional(),
   limit: z.coerce.number({ error: '--limit takes a number' }).int().positive().optional(),
 });
 
@@ -57,7 +58,7 @@ export function jobLines(records: readonly JobRecord[], now: number): string[] {
 
 /** `job ls`: lists jobs. */
 export const run: VerbRun = async ({ options, session }) => {
-  const { state, kind, since, batch, limit, ...format } = parseOptions(schema, options);
+  const { state, kind, since, batch, flow, limit, ...format } = parseOptions(schema, options);
   const client = await session.client();
   const records = await client.list(
     defined({
@@ -65,6 +66,7 @@ export const run: VerbRun = async ({ options, session }) => {
       kinds: words(kind, 'kind of job', isJobKind),
       since: since === undefined ? undefined : parseSince(since, Date.now()),
       batch,
+      flow,
       limit,
     }),
   );

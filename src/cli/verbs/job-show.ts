@@ -34,6 +34,8 @@ export function jobDetailLines(record: JobRecord, columns: number): string[] {
     ['crashes', record.crashes > 0 ? String(record.crashes) : undefined],
     ['batch', record.batch],
     ['retry of', record.retryOf],
+    ['flow', record.flow === undefined ? undefined : `${record.flow.id} (${record.flow.name})`],
+    ...Object.entries(record.after ?? {}).map(([name, id]) => ['after', `${id} (${name})`] as const),
     ['child of', record.parent === undefined ? undefined : `${record.parent.id} (${record.parent.name})`],
     ...Object.entries(record.children ?? {}).map(([name, id]) => ['child', `${id} (${name})`] as const),
     ['input', JSON.stringify(record.input)],

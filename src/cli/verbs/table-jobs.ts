@@ -17,6 +17,7 @@ export const jobVerbs: readonly VerbSpec[] = [
       { flags: '--kind <kind>', description: 'of this kind, e.g. fs.import', repeat: true },
       { flags: '--since <time>', description: 'submitted since, e.g. 2h or 2026-01-31T12:00' },
       { flags: '--batch <id>', description: 'of this batch', completes: 'batch' },
+      { flags: '--flow <id>', description: 'of this flow' },
       { flags: '--limit <number>', description: 'at most so many' },
       ...listingOptionSpecs,
     ],

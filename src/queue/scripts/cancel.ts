@@ -1,3 +1,4 @@
+import { follow } from './follow.ts';
 import { prelude } from './prelude.ts';
 
 /** What a withdrawn job's data become in BullMQ, so that a worker that is handed it knows. */
@@ -20,14 +21,15 @@ end
 
 /**
  * Leaves the durable mark that a job shall end, and nudges its worker. A job that no worker has in hand is
- * cancelled at once.
+ * cancelled at once, and the jobs of its flow that run after it have failed.
  *
  * KEYS[1] record; ARGV 3 now, 4 the error record of a cancelled job as JSON.
  * Returns {state after, host, queue} or {'', '', ''} when there is no such job.
  */
-export const cancelScript = `${prelude}${hands}
+export const cancelScript = `${prelude}${follow}${hands}
 local key, now = KEYS[1], ARGV[3]
-local r = call('HMGET', key, 'state', 'host', 'queue', 'batch', 'batchIndex', 'submittedAt', 'held', 'revision')
+local r = call('HMGET', key, 'state', 'host', 'queue', 'batch', 'batchIndex', 'submittedAt', 'held', 'revision',
+  'flowName', 'next')
 local state = r[1]
 if not state then return { '', '', '' } end
 if not ended[state] then
@@ -36,13 +38,14 @@ if not ended[state] then
     local revision = (tonumber(r[8]) or 0) + 1
     call('HSETNX', key, 'cancelRequestedAt', now)
     call('HSET', key, 'state', to, 'revision', revision)
-    call('HDEL', key, 'waitingFor')
+    call('HDEL', key, 'waitingFor', 'needs')
     if to == 'cancelled' then
       call('HSET', key, 'endedAt', now, 'error', ARGV[4])
       withdraw(r[2], r[3])
     end
     move(r[2], r[5] and r[4] or false, r[5], r[6], state, to, now)
     say(r[2], r[4], revision, to)
+    if to == 'cancelled' and r[10] then follow(r[10], r[9], to, now) end
     state = to
   end
   call('PUBLISH', P .. 'cancel:' .. r[2], id)
@@ -54,15 +57,16 @@ return { state, r[2], r[3] }
  * Fails a job that no worker has begun, e.g. because it waited too long. KEYS[1] record; ARGV 3 now, 4 the error
  * record as JSON. Returns 1, or 0 when a worker has it in hand, has begun it before, or it has ended.
  */
-export const giveUpScript = `${prelude}${hands}
+export const giveUpScript = `${prelude}${follow}${hands}
 local key, now = KEYS[1], ARGV[3]
 local r = call('HMGET', key, 'state', 'host', 'queue', 'batch', 'batchIndex', 'submittedAt', 'held', 'revision',
-  'startedAt')
+  'startedAt', 'flowName', 'next')
 if r[1] ~= 'queued' or r[9] or inHand(r[2], r[3], r[7]) then return 0 end
 local revision = (tonumber(r[8]) or 0) + 1
 call('HSET', key, 'state', 'failed', 'revision', revision, 'endedAt', now, 'error', ARGV[4])
 withdraw(r[2], r[3])
 move(r[2], r[5] and r[4] or false, r[5], r[6], 'queued', 'failed', now)
 say(r[2], r[4], revision, 'failed')
+if r[11] then follow(r[11], r[10], 'failed', now) end
 return 1
 `;

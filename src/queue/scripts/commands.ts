@@ -3,6 +3,7 @@ import { cancelScript, giveUpScript } from './cancel.ts';
 import { appendLogScript, readLogScript } from './log.ts';
 import { progressScript } from './progress.ts';
 import { submitScript } from './submit.ts';
+import { submitFlowScript } from './submit-flow.ts';
 import { transitionScript } from './transition.ts';
 import { evictScript, forgetScript, straysScript } from './upkeep.ts';
 
@@ -11,6 +12,7 @@ type Argument = string | number;
 declare module 'ioredis' {
   interface RedisCommander<Context> {
     sdmeSubmit(key: string, ...args: Argument[]): Result<unknown, Context>;
+    sdmeSubmitFlow(key: string, ...args: Argument[]): Result<unknown, Context>;
     sdmeTransition(key: string, ...args: Argument[]): Result<unknown, Context>;
     sdmeCancel(key: string, ...args: Argument[]): Result<unknown, Context>;
     sdmeGiveUp(key: string, ...args: Argument[]): Result<unknown, Context>;
@@ -26,6 +28,7 @@ declare module 'ioredis' {
 /** Makes our scripts commands of a connection. ioredis sends the digest, and the text when the server lacks it. */
 export function defineCommands(redis: Redis): void {
   redis.defineCommand('sdmeSubmit', { numberOfKeys: 1, lua: submitScript });
+  redis.defineCommand('sdmeSubmitFlow', { numberOfKeys: 1, lua: submitFlowScript });
   redis.defineCommand('sdmeTransition', { numberOfKeys: 1, lua: transitionScript });
   redis.defineCommand('sdmeCancel', { numberOfKeys: 1, lua: cancelScript });
   redis.defineCommand('sdmeGiveUp', { numberOfKeys: 1, lua: giveUpScript });

@@ -1,3 +1,4 @@
+import { create } from './create.ts';
 import { prelude } from './prelude.ts';
 
 /**
@@ -9,7 +10,7 @@ import { prelude } from './prelude.ts';
  * parent's record that keeps its child, 13… fields and values.
  * Returns {'created'|'existing'|'mismatch', job id}.
  */
-export const submitScript = `${prelude}
+export const submitScript = `${prelude}${create}
 local key, host, now, idem, digest = KEYS[1], ARGV[3], ARGV[4], ARGV[6], ARGV[7]
 local batch, index, replaces = ARGV[8], ARGV[9], ARGV[10]
 if call('EXISTS', key) == 1 then return { 'existing', id } end
@@ -42,14 +43,9 @@ if batch ~= '' then
   call('HINCRBY', counts, 'queued', 1)
 end
 if idem ~= '' then call('SET', idem, digest .. ' ' .. id) end
-local fields = { 'state', 'queued', 'revision', '1' }
+local fields = {}
 for i = 13, #ARGV do fields[#fields + 1] = ARGV[i] end
-call('HSET', key, unpack(fields))
+create(host, now, batch ~= '' and batch or false, 'queued', ARGV[5], fields)
 if ARGV[11] ~= '' then call('HSET', P .. 'job:' .. ARGV[11], ARGV[12], id) end
-local h = P .. 'host:' .. host .. ':'
-call('ZADD', h .. 'jobs', now, id)
-call('ZADD', h .. 'in:queued', ARGV[5], id)
-call('SADD', P .. 'hosts', host)
-say(host, batch ~= '' and batch or false, 1, 'queued')
 return { 'created', id }
 `;

@@ -1,5 +1,6 @@
 import { type JobState, jobStates } from '../../contracts/index.ts';
 import { statesBefore } from '../states.ts';
+import { follow } from './follow.ts';
 import { prelude } from './prelude.ts';
 
 /** States in the form in which the script looks for one. */
@@ -19,15 +20,16 @@ const before = jobStates.map((to) => `${to} = '${stateList(statesBefore(to))}'`)
  * absent and `d` delete, of the fields in `known`.
  * A call that repeats itself (ioredis sends again what a broken connection left unanswered) changes nothing:
  * the same delivery in the same state. Only `waiting` may repeat, as its reason changes.
- * Returns for each {1 done | 0 refused | -1 no such job, state, revision, cancelRequestedAt or ''}.
+ * Returns for each {1 done | 0 refused | -1 no such job, state, revision, cancelRequestedAt or ''}; of an ended job that
+ * others of its flow run after also the list of those that are queued thereby.
  */
-export const transitionScript = `${prelude}
+export const transitionScript = `${prelude}${follow}
 local now = ARGV[3]
 local before = { ${before} }
 local function change(at, to, from, token, count)
   local key = P .. 'job:' .. id
   local r = call('HMGET', key, 'state', 'host', 'batch', 'batchIndex', 'submittedAt', 'run', 'bytesDone',
-    'bytesTotal', 'revision', 'cancelRequestedAt', 'startedAt', 'held', 'waitingFor')
+    'bytesTotal', 'revision', 'cancelRequestedAt', 'startedAt', 'held', 'waitingFor', 'flowName', 'next')
   local state, revision, asked = r[1], tonumber(r[9]), r[10] or ''
   if not state then return { -1, '', 0, '' } end
   if token ~= '' and r[6] == token and state == to and to ~= 'waiting' then return { 1, state, revision, asked } end
@@ -64,6 +66,7 @@ local function change(at, to, from, token, count)
   if done and total then bytes(batch, r[7], r[8], done, total) end
   if state ~= to then move(r[2], batch, r[4], r[5], state, to, now) end
   say(r[2], r[3], revision, to)
+  if r[15] and ended[to] then return { 1, to, revision, asked, follow(r[15], r[14], to, now) } end
   return { 1, to, revision, asked }
 end
 local answers, at = {}, 4

@@ -1,12 +1,12 @@
 import { prelude } from './prelude.ts';
 
 /**
- * Removes an ended job: record, log, index entries, its idempotency key, its place in its batch, and the batch
+ * Removes an ended job: record, log, index entries, its idempotency key, its place in its batch or flow, and that
  * itself with its last job. KEYS[1] record. Returns 1, or 0 when the job has not ended.
  */
 export const forgetScript = `${prelude}
 local key = KEYS[1]
-local r = call('HMGET', key, 'state', 'host', 'batch', 'batchIndex', 'idem')
+local r = call('HMGET', key, 'state', 'host', 'batch', 'batchIndex', 'idem', 'flow', 'flowName')
 local state, host, batch, index = r[1], r[2], r[3], r[4]
 if not state then return 1 end
 if not ended[state] then return 0 end
@@ -23,21 +23,26 @@ if batch and index then
   call('ZREM', b .. ':failed', id)
   if call('HLEN', b .. ':jobs') == 0 then call('DEL', b, b .. ':counts', b .. ':jobs', b .. ':failed') end
 end
+if r[6] then
+  local flow = P .. 'flow:' .. r[6]
+  call('HDEL', flow, r[7])
+  if call('HLEN', flow) == 1 then call('DEL', flow) end
+end
 call('DEL', key, key .. ':log')
 return 1
 `;
 
 /**
  * Live jobs of a host that BullMQ does not have: their producer died between record and queue, or Redis lost
- * the one and not the other. KEYS[1] the host's index of a state; ARGV 2 host, 3 submitted before, 4 first rank,
- * 5 last rank. Returns {entries looked at, ids…}.
+ * the one and not the other. Jobs that wait for others of their flow are not meant to be there. KEYS[1] the host's
+ * index of a state; ARGV 2 host, 3 submitted before, 4 first rank, 5 last rank. Returns {entries looked at, ids…}.
  */
 export const straysScript = `${prelude}
 local found = {}
 local entries = call('ZRANGE', KEYS[1], ARGV[4], ARGV[5])
 for i = 1, #entries do
-  local r = call('HMGET', P .. 'job:' .. entries[i], 'queue', 'submittedAt')
-  if r[1] and tonumber(r[2]) <= tonumber(ARGV[3])
+  local r = call('HMGET', P .. 'job:' .. entries[i], 'queue', 'submittedAt', 'needs')
+  if r[1] and not r[3] and tonumber(r[2]) <= tonumber(ARGV[3])
     and call('EXISTS', P .. ARGV[2] .. '.' .. r[1] .. ':' .. entries[i]) == 0 then
     found[#found + 1] = entries[i]
   end

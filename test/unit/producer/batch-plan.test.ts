@@ -3,16 +3,17 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { planBatch, type RawItem } from '../../../src/producer/batch-plan.ts';
 import { batchEnded, batchStuck, snapshotOf } from '../../../src/producer/batch-status.ts';
-import { batchIdFrom, decodeCounts } from '../../../src/queue/batches.ts';
+import { decodeCounts } from '../../../src/queue/batches.ts';
+import { derivedId } from '../../../src/queue/derived-id.ts';
 
 const ping = (payload: string): RawItem => ({ kind: 'host.ping', input: { payload } });
 
 test('every text gives an id of the form a batch has, and other texts give other ids', () => {
   fc.assert(
     fc.property(fc.string(), fc.string(), (a, b) => {
-      const id = batchIdFrom(a);
+      const id = derivedId('b', a);
       assert.match(id, /^b-[0-9a-z]{26}$/);
-      assert.equal(id === batchIdFrom(b), a === b);
+      assert.equal(id === derivedId('b', b), a === b);
     }),
   );
 });
