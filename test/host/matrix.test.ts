@@ -5,8 +5,9 @@ import { describe, test } from 'node:test';
 import { readSecurity } from '../../src/nspawn/read-side.ts';
 import { pickedUidBase } from '../../src/security/uid-ranges.ts';
 import { containerStore, outsideTestHost } from '../helpers/container-host.ts';
-import { containersOf } from '../helpers/containers.ts';
+import { type Containers, containersOf } from '../helpers/containers.ts';
 import { type InsideFacts, insideFacts } from '../helpers/inside-facts.ts';
+import { attempt, installProbe, type Outcome, probeInside } from '../helpers/probe.ts';
 
 const hasAppArmor = existsSync('/sys/kernel/security/apparmor/profiles');
 const [netBindService, netAdmin, netRaw] = [1n << 10n, 1n << 12n, 1n << 13n];
@@ -65,6 +66,38 @@ async function checkCell(cell: Cell, name: string, facts: InsideFacts): Promise<
   if (interfaces !== undefined) assert.deepEqual(facts.interfaces, interfaces, name);
 }
 
+/** What the tier and the network let its root do, and what a program with the setuid bit gains a user. */
+async function checkAttempts(containers: Containers, cell: Cell, name: string): Promise<void> {
+  const [probe, setuid] = ['/usr/local/bin/probe', '/usr/local/bin/probe-setuid'];
+  await installProbe(name, probe);
+  await containers.inside(name, 'install', '-m', '4755', probe, setuid);
+  const allowedIf = (allowed: boolean): Outcome => (allowed ? 'done' : 'EPERM');
+  const isDefault = cell.tier === 'default';
+  // Over a network that is the host's, users of its own have no capabilities.
+  const rawSockets = cell.network !== 'host' && (maskOf(cell) & netRaw) !== 0n;
+  const groups = ['group-cpu-emulation', 'group-debug', 'group-obsolete', 'group-raw-io'];
+  const expected: Readonly<Record<string, Outcome>> = {
+    'raw-socket': allowedIf(rawSockets),
+    'packet-socket': allowedIf(rawSockets),
+    'trace-child': allowedIf(isDefault),
+    'key-add': 'EPERM',
+    'bpf-map': 'EPERM',
+    'module-load': 'EPERM',
+    'device-node=7:0': 'EPERM',
+    'mount-kind=debugfs': 'EPERM',
+    ...(cell.tier === 'strict' ? Object.fromEntries(groups.map((group) => [group, 'EPERM'])) : {}),
+  };
+  const attempts = Object.keys(expected);
+  const outcomes = await attempt(probeInside(name, probe), attempts);
+  assert.deepEqual(
+    Object.fromEntries(attempts.map((what, index) => [what, outcomes[index]])),
+    expected,
+    name,
+  );
+  const gained = await attempt(probeInside(name, setuid, 'nobody'), ['user-is-root']);
+  assert.deepEqual(gained, [allowedIf(isDefault)], name);
+}
+
 describe('every tier with every network and both ways of mapping users', { skip: outsideTestHost() }, () => {
   for (const mapping of ['idmap', 'shift'] as const) {
     test(`${mapping}: each boots to running, and all that it asks for is in force`, async () => {
@@ -82,6 +115,7 @@ describe('every tier with every network and both ways of mapping users', { skip:
           [],
           name,
         );
+        await checkAttempts(containers, cell, name);
         await containers.inside(
           name,
           'sh',
