@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { newUlid } from '../../src/base/ulid.ts';
+import { createRecord } from '../../src/queue/create-record.ts';
 import { newJobBody, sealEnvelope } from '../../src/queue/envelope.ts';
-import { keyPrefix, keys } from '../../src/queue/keys.ts';
+import { keyPrefix } from '../../src/queue/keys.ts';
 import { bullJobOptions, openBullQueues } from '../../src/queue/submission.ts';
 import { readQuarantine } from '../../src/queue/upkeep.ts';
 import { type Engine, startEngine, type TestWorker } from '../helpers/job-engine.ts';
@@ -19,6 +20,7 @@ after(() => engine[Symbol.asyncDispose]());
 
 const sleep = (more: Partial<ReturnType<typeof sleepJob.input.parse>> & object) =>
   sleepJob.input.parse({ ms: 50, ...more });
+const bullKey = (name: string): string => `${keyPrefix}:h1.control:${name}`;
 const ends = ['succeeded', 'failed', 'cancelled'] as const;
 const effectsOf = async (id: string, what: string) =>
   (await engine.effects()).filter((effect) => effect.id === id && effect.what === what);
@@ -77,22 +79,24 @@ test('log lines come in order, each offset once, and are all there when the job 
 });
 
 test('two jobs that lock the same run one after the other; the second says what it waits for', async () => {
-  const first = await engine.submit(sleepJob, sleep({ ms: 400, lock: 'debian' }));
+  const first = await engine.submit(sleepJob, sleep({ ms: 60_000, undoMs: 100, lock: 'debian' }));
   await engine.until(first.id, ['running']);
   const second = await engine.submit(sleepJob, sleep({ ms: 30, lock: 'debian' }));
   const waiting = await engine.until(second.id, ['waiting']);
   assert.equal(waiting.waitingFor, 'lock fs/debian');
+  await engine.submitter.cancel(first.id);
   assert.equal((await engine.until(second.id, ends)).state, 'succeeded');
-  const [end] = await effectsOf(first.id, 'effect');
+  const [end] = await effectsOf(first.id, 'undone');
   const [begin] = await effectsOf(second.id, 'begin');
   assert.ok(end !== undefined && begin !== undefined && begin.at >= end.at);
 });
 
 test('a job that waits for a slot says so, and goes on when it has one', async () => {
-  const first = await engine.submit(sleepJob, sleep({ ms: 500, slot: 'disk' }));
+  const first = await engine.submit(sleepJob, sleep({ ms: 60_000, slot: 'disk' }));
   await engine.until(first.id, ['running']);
-  const second = await engine.submit(sleepJob, sleep({ ms: 300, slot: 'disk' }));
+  const second = await engine.submit(sleepJob, sleep({ ms: 1_000, slot: 'disk' }));
   assert.equal((await engine.until(second.id, ['waiting'])).waitingFor, 'slot disk');
+  await engine.submitter.cancel(first.id);
   assert.equal((await engine.until(second.id, ['running'])).waitingFor, undefined);
   assert.equal((await engine.until(second.id, ends)).state, 'succeeded');
 });
@@ -109,19 +113,20 @@ test('a running job that is cancelled is cancelled only after it has undone its 
 });
 
 test('a job that waits for a lock can be cancelled, and never begins', async () => {
-  const first = await engine.submit(sleepJob, sleep({ ms: 700, lock: 'held' }));
+  const first = await engine.submit(sleepJob, sleep({ ms: 60_000, lock: 'held' }));
   await engine.until(first.id, ['running']);
   const { id } = await engine.submit(sleepJob, sleep({ lock: 'held' }));
   await engine.until(id, ['waiting']);
   await engine.submitter.cancel(id);
   assert.equal((await engine.until(id, ends)).state, 'cancelled');
   assert.equal((await engine.record(first.id)).state, 'running');
+  await engine.submitter.cancel(first.id);
   await engine.until(first.id, ends);
   assert.equal((await effectsOf(id, 'begin')).length, 0);
 });
 
 test('a job that came to its end although it was cancelled has succeeded, as that is what happened', async () => {
-  const { id } = await engine.submit(sleepJob, sleep({ ms: 300, stubborn: true }));
+  const { id } = await engine.submit(sleepJob, sleep({ ms: 1_000, stubborn: true }));
   await engine.until(id, ['running']);
   await engine.submitter.cancel(id);
   assert.equal((await engine.until(id, ends)).state, 'succeeded');
@@ -168,12 +173,12 @@ test('junk in the queue is set aside with the reason, and the queue goes on', as
     [junk.badData, 'data', '{broken'],
     [junk.badOpts, 'opts', 'null'],
   ] as const) {
-    await redis.hset(`${keyPrefix}:h1.control:${id}`, { name: 'x', data: '{}', opts: '{}', timestamp: 1 });
-    await redis.hset(`${keyPrefix}:h1.control:${id}`, field, value);
-    await redis.lpush(`${keyPrefix}:h1.control:wait`, id);
+    await redis.hset(bullKey(id), { name: 'x', data: '{}', opts: '{}', timestamp: 1 });
+    await redis.hset(bullKey(id), field, value);
+    await redis.lpush(bullKey('wait'), id);
   }
-  await redis.lpush(`${keyPrefix}:h1.control:${junk.list}`, 'x');
-  await redis.lpush(`${keyPrefix}:h1.control:wait`, junk.list);
+  await redis.lpush(bullKey(junk.list), 'x');
+  await redis.lpush(bullKey('wait'), junk.list);
   const { id } = await engine.submit(touchJob, { text: 'after' });
   assert.equal((await engine.until(id, ends)).state, 'succeeded');
   const notes = await waitFor('all junk to be set aside', async () => {
@@ -186,20 +191,33 @@ test('junk in the queue is set aside with the reason, and the queue goes on', as
   assert.match(why(junk.badData), /field data/);
   assert.match(why(junk.badOpts), /field opts/);
   assert.match(why(junk.list), /is a list/);
-  assert.deepEqual(await redis.lrange(`${keyPrefix}:h1.control:active`, 0, -1), []);
+  assert.deepEqual(await redis.lrange(bullKey('active'), 0, -1), []);
   await queues.close();
 });
 
-test('a job that never reached the queue, or whose data there was spoilt, is put there again', async () => {
+test('a job that never reached the queue is put there', async () => {
+  const body = newJobBody(touchJob, { text: '' }, { host: engine.host, now: Date.now() - 10_000 });
+  // What is left of a producer that dies before it has told BullMQ.
+  const job = { body, subject: '-', attempts: 1 };
+  await createRecord(engine.connection.commands, job, sealEnvelope(body));
+  const { state, error } = await engine.until(body.id, ends);
+  assert.deepEqual([state, error], ['succeeded', undefined]);
+});
+
+test('a job whose data in the queue were spoilt is set aside there, and put there again', async () => {
   const redis = engine.connection.commands;
   const body = newJobBody(touchJob, { text: '' }, { host: engine.host, now: Date.now() - 10_000 });
-  // The record as a producer leaves it that dies before it has told BullMQ.
-  await engine.submitter.submit([{ body: { ...body, host: 'h2' }, subject: '-', attempts: 1 }]);
-  const fields = await redis.hgetall(keys.job(body.id));
-  const text = sealEnvelope(body).p;
-  await redis.hset(keys.job(body.id), { ...fields, host: 'h1', envelope: text });
-  await redis.zadd(keys.hostState('h1', 'queued'), body.submittedAt, body.id);
-  assert.equal((await engine.until(body.id, ends)).state, 'succeeded');
+  await redis.hset(bullKey(body.id), { name: 'x', data: '{broken', opts: '{}', timestamp: 1 });
+  // BullMQ has a job of this id, so the submitter's changes nothing there.
+  await engine.submitter.submit([{ body, subject: '-', attempts: 1 }]);
+  await redis.lpush(bullKey('wait'), body.id);
+  // Wakes whoever waits for a job.
+  await engine.submit(touchJob, { text: '' });
+  const { state, error } = await engine.until(body.id, ends);
+  assert.deepEqual([state, error], ['succeeded', undefined]);
+  const note = (await readQuarantine(redis)).find(({ id }) => id === body.id);
+  assert.match(note?.why ?? '', /field data/);
+  assert.equal((await effectsOf(body.id, 'effect')).length, 1);
 });
 
 test('a job that waited longer than it may fails, and its work is not done', async () => {
