@@ -42,13 +42,7 @@ async function fetchTo(
 ): Promise<Buffer> {
   const file = join(dir, 'file');
   const shown = { ...item, set: onBytes };
-  await downloadFile(detachedContext(signal), {
-    url,
-    file,
-    settings: { ...settings, ...over },
-    item: shown,
-    environment: {},
-  });
+  await downloadFile(detachedContext(signal), { url, file, settings: { ...settings, ...over }, item: shown });
   return readFile(file);
 }
 
@@ -182,5 +176,5 @@ test('a probe tells the size and leaves the body', async () => {
     response.writeHead(200, { 'content-length': 1_000_000_000 });
     response.write('x');
   });
-  assert.equal(await probeUrl(detachedContext(), server.url, settings, {}), 1_000_000_000);
+  assert.equal(await probeUrl(detachedContext(), server.url, settings), 1_000_000_000);
 });
