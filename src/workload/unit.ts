@@ -121,6 +121,8 @@ export function workloadUnitText(unit: WorkloadUnit): string {
     `Environment=LD_PRELOAD=${shimPath}`,
     `EnvironmentFile=-${root}/env`,
     execStart(unit),
+    // Or the journal would name every line after `isolate`.
+    `SyslogIdentifier=${name}`,
     ...stopLines(unit),
     ...(oneshot || unit.restart === undefined ? [] : [`Restart=${unit.restart}`]),
     ...(unit.resources ?? []),

@@ -29,10 +29,19 @@ export async function debianTree(name: string): Promise<string> {
   return join(stdout.trim(), 'root');
 }
 
-/** Pushes an image of an OCI layout to a registry on loopback with skopeo. `to` is e.g. `library/debian:trixie`. */
-export async function pushLayout(layout: string, tag: string, registry: string, to: string): Promise<void> {
+/**
+ * Pushes an image of an OCI layout to a registry on loopback with skopeo. Without a `tag`, the only one there is; `to`
+ * is e.g. `library/debian:trixie`.
+ */
+export async function pushLayout(
+  layout: string,
+  tag: string | undefined,
+  registry: string,
+  to: string,
+): Promise<void> {
   const copy = ['copy', '--quiet', '--insecure-policy', '--dest-tls-verify=false'];
-  await run('skopeo', [...copy, `oci:${layout}:${tag}`, `docker://${registry}/${to}`]);
+  const from = `oci:${layout}${tag === undefined ? '' : `:${tag}`}`;
+  await run('skopeo', [...copy, from, `docker://${registry}/${to}`]);
 }
 
 /** Writes a registries.conf by which references to `prefix` (`docker.io`) are looked for at a registry on loopback. */

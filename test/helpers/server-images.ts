@@ -1,8 +1,8 @@
-import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { debianTree } from './debian-image.ts';
-import { blobOf, indexOf, jsonBlob, mediaTypes } from './oci-image.ts';
+import { debianTree, pushLayout } from './debian-image.ts';
+import { blobOf, indexOf, jsonBlob, mediaTypes, pushImage, testImage } from './oci-image.ts';
 
 const index = z.object({ manifests: z.array(z.object({ digest: z.string() })) });
 const manifestSchema = z.looseObject({
@@ -41,7 +41,77 @@ export async function serverLayout(directory: string): Promise<{ configure(confi
   };
 }
 
-/** Names of a directory; empty when there is none. */
-export async function namesIn(directory: string): Promise<string[]> {
-  return await readdir(directory).catch((): string[] => []);
+/** Starts PostgreSQL as its own user over a volume that is empty the first time, as the official image does. */
+const postgres = `set -e
+data=/var/lib/postgresql/data
+bin=$(echo /usr/lib/postgresql/*/bin)
+chown postgres: "$data"
+as='setpriv --reuid=postgres --regid=postgres --clear-groups'
+[ -s "$data/PG_VERSION" ] || $as "$bin/initdb" -D "$data" -A trust -N > /tmp/initdb.log
+exec $as "$bin/postgres" -D "$data" -c unix_socket_directories=/tmp`;
+
+/** Servers of Debian as OCI images have them. */
+const serverConfigs = {
+  nginx: {
+    Entrypoint: ['nginx', '-g', 'daemon off; error_log /dev/stderr notice;'],
+    ExposedPorts: { '80/tcp': {} },
+    StopSignal: 'SIGQUIT',
+  },
+  redis: {
+    User: 'redis',
+    WorkingDir: '/var/lib/redis',
+    Cmd: ['redis-server', '--save', '', '--protected-mode', 'no', '--port', '6390'],
+    ExposedPorts: { '6390/tcp': {} },
+  },
+  postgres: {
+    Entrypoint: ['/bin/sh', '-c', postgres],
+    Volumes: { '/var/lib/postgresql/data': {} },
+    StopSignal: 'SIGINT',
+  },
+} as const;
+
+/** Images of one program of busybox, which is linked statically. */
+const busyboxImages: Readonly<
+  Record<
+    string,
+    {
+      readonly files: Readonly<Record<string, string>>;
+      readonly program: string;
+      readonly config: Readonly<Record<string, unknown>>;
+    }
+  >
+> = {
+  // Nothing but a program and a file on an empty root: no C library, no shell, no passwd.
+  static: {
+    program: 'busybox',
+    files: { 'www/index.html': 'static\n' },
+    config: { Entrypoint: ['/busybox', 'httpd', '-f', '-vv', '-p', '8081', '-h', '/www'], Cmd: null },
+  },
+  // A user by number, and a shell that is found on the usual path.
+  busybox: {
+    program: 'bin/sh',
+    files: {},
+    config: {
+      User: '65534',
+      Cmd: ['sh', '-c', 'id > /tmp/index.html; exec busybox httpd -f -vv -p 8082 -h /tmp'],
+    },
+  },
+};
+
+/** Pushes `nginx`, `redis`, `postgres`, `static` and `busybox` to a registry on loopback; `dir` is room for it. */
+export async function pushServers(registry: string, dir: string): Promise<void> {
+  const layout = join(dir, 'servers');
+  const servers = await serverLayout(layout);
+  for (const [name, config] of Object.entries(serverConfigs)) {
+    await servers.configure(config);
+    await pushLayout(layout, undefined, registry, `${name}:latest`);
+  }
+  await rm(layout, { recursive: true });
+  const busybox = await readFile(join(await debianTree('servers'), 'usr/bin/busybox'));
+  for (const [name, { program, files, config }] of Object.entries(busyboxImages)) {
+    const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
+    const layers = [{ [program]: busybox, ...files }];
+    const image = await testImage({ layers, executable: [program], config, architecture });
+    await pushImage(registry, name, 'latest', [image]);
+  }
 }

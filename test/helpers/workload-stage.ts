@@ -22,7 +22,7 @@ export interface WorkloadStage extends AsyncDisposable {
   inside(container: string, ...command: string[]): Promise<string>;
   /** A property of an application's unit, as systemd in the container says it. */
   unit(container: string, application: string, property: string): Promise<string>;
-  /** What an application wrote to its journal. */
+  /** What an application wrote to its journal, under its name. */
   journal(container: string, application: string): Promise<string>;
   /** A path in the merged tree of a running container. */
   merged(container: string, path: string): string;
@@ -72,7 +72,7 @@ export async function openWorkloadStage(name: string, baseFiles: BaseFiles = {})
     unit: (container, application, property) =>
       inside(container, 'systemctl', 'show', '-P', property, `sdme-oci-${application}.service`),
     journal: (container, application) =>
-      sdme.ok('logs', container, '--oci', application, '--no-pager', '-o', 'cat'),
+      sdme.ok('logs', container, '--oci', application, '--', '-t', application, '--no-pager', '-o', 'cat'),
     merged: (container, path) => join(layout.containerDir(container), 'merged', path),
     until: async (what, container, application, holds) => {
       await waitFor(what, holds, 40_000).catch(async (error: unknown) => {

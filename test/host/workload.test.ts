@@ -1,200 +1,193 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { handleContainerCreate } from '../../jobs/container-create.ts';
-import { handleContainerRm } from '../../jobs/container-rm.ts';
-import { handleContainerStart } from '../../jobs/container-start.ts';
-import { handleFsImport } from '../../jobs/fs-import.ts';
-import { handleFsRm } from '../../jobs/fs-rm.ts';
-import { contracts } from '../../src/contracts/index.ts';
-import { applicationPid } from '../../src/nspawn/application-process.ts';
-import { applicationCommand, execCommand } from '../../src/nspawn/exec-command.ts';
-import { removeTree } from '../../src/system/fs/remove-tree.ts';
-import { loggedContext, output, outsideTestHost, traces } from '../helpers/container-host.ts';
-import { debianImage, debianTree } from '../helpers/debian-image.ts';
-import { openTestStore, type TestStore } from '../helpers/import-store.ts';
-import { layoutFiles, testImage, writeFiles } from '../helpers/oci-image.ts';
-import { namesIn, serverLayout } from '../helpers/server-images.ts';
-import { waitFor } from '../helpers/wait-for.ts';
+import { output, outsideTestHost, traces } from '../helpers/container-host.ts';
+import { startDockerRegistry } from '../helpers/docker-registry.ts';
+import { pushServers } from '../helpers/server-images.ts';
+import { openWorkloadStage, type WorkloadStage } from '../helpers/workload-stage.ts';
 
 const run = promisify(execFile);
 
-const postgres = `set -e
-data=/var/lib/postgresql/data
-bin=$(echo /usr/lib/postgresql/*/bin)
-chown postgres: "$data"
-as='setpriv --reuid=postgres --regid=postgres --clear-groups'
-[ -s "$data/PG_VERSION" ] || $as "$bin/initdb" -D "$data" -A trust > /tmp/initdb.log
-exec $as "$bin/postgres" -D "$data" -c unix_socket_directories=/tmp -c port=5455`;
+/** Runs a client in the network of a container; what it printed, or nothing when it failed. */
+type Client = (program: string, ...args: string[]) => Promise<string>;
 
 interface Server {
-  readonly config: object;
-  /** True once it answers as it should. */
-  readonly answers: (name: string) => Promise<boolean>;
+  /** Asks it something as its users do; true for the right answer. */
+  readonly answers: (client: Client, container: string) => Promise<boolean>;
   /** In its journal once it answered. */
   readonly logs: RegExp;
+  /** In its journal once it was stopped. */
+  readonly saysGoodbye?: RegExp;
 }
 
-const get = async (url: string): Promise<string> =>
-  await fetch(url)
-    .then((answer) => answer.text())
-    .catch(() => '');
-
-async function inside(container: string, ...command: string[]): Promise<string> {
-  const { program, args } = execCommand({ container, command });
-  return output(program, ...args);
-}
-
-async function beside(container: string, ...command: string[]): Promise<string> {
-  const { program, args } = applicationCommand(await applicationPid(container, container), command);
-  return (await run(program, [...args])).stdout;
-}
-
-const servers: Readonly<Record<string, Server>> = {
-  nginx: {
-    config: {
-      Entrypoint: ['nginx', '-g', 'daemon off; error_log /dev/stderr notice;'],
-      ExposedPorts: { '80/tcp': {} },
-      StopSignal: 'SIGQUIT',
-    },
-    answers: async () => (await get('http://127.0.0.1:80/')).includes('Welcome to nginx'),
-    logs: /"GET \/ HTTP\/1\.1" 200/,
-  },
-  redis: {
-    config: {
-      User: 'redis',
-      WorkingDir: '/var/lib/redis',
-      Cmd: ['redis-server', '--port', '6390', '--save', ''],
-      ExposedPorts: { '6390/tcp': {} },
-    },
-    answers: async () => (await output('redis-cli', '-p', '6390', 'ping').catch(() => '')).trim() === 'PONG',
-    logs: /Ready to accept connections/,
-  },
-  postgres: {
-    config: {
-      Entrypoint: ['/bin/sh', '-c', postgres],
-      Volumes: { '/var/lib/postgresql/data': {} },
-      StopSignal: 'SIGINT',
-    },
-    answers: async (name) =>
-      (
-        await beside(
-          name,
-          'psql',
-          '-h',
-          '/tmp',
-          '-p',
-          '5455',
-          '-U',
-          'postgres',
-          '-Atc',
-          'select 41 + 1',
-        ).catch(() => '')
-      ).trim() === '42',
-    logs: /database system is ready to accept connections/,
-  },
+/** Every workload comes back after a crash: a drop-in of the base for all of them. */
+const baseFiles = {
+  'etc/systemd/system/sdme-oci-.service.d/restart.conf':
+    '[Service]\nRestart=on-failure\nRestartSec=100ms\nTimeoutStopSec=20s\n',
 };
 
-describe('workloads', { skip: outsideTestHost(), timeout: 600_000 }, () => {
+const hasAppArmor = existsSync('/sys/kernel/security/apparmor/profiles');
+const tiers = {
+  default: [],
+  hardened: ['--hardened', '--network-veth'],
+  strict: ['--strict', ...(hasAppArmor ? [] : ['--apparmor-profile', 'unconfined'])],
+} as const;
+
+describe('servers from a registry, in containers of each tier', {
+  skip: outsideTestHost(),
+  timeout: 300_000,
+}, () => {
   const stack = new AsyncDisposableStack();
-  let store: TestStore & { readonly host: string };
-  let layout: { readonly path: string; configure(config: object): Promise<void> };
+  let stage: WorkloadStage;
+
+  const psql = async (container: string, statement: string): Promise<string> => {
+    const client = ['psql', '-h', '127.0.0.1', '-U', 'postgres', '-Atqc', statement];
+    const { code, stdout } = await stage.sdme.run('exec', container, '--oci', 'postgres', '--', ...client);
+    return code === 0 ? stdout.trim() : '';
+  };
+  const servers: Readonly<Record<string, Server>> = {
+    nginx: {
+      answers: async (client) =>
+        (await client('curl', '-s', 'http://127.0.0.1/')).includes('Welcome to nginx'),
+      logs: /"GET \/ HTTP\/1\.1" 200/,
+      saysGoodbye: /gracefully shutting down/,
+    },
+    redis: {
+      answers: async (client) => (await client('redis-cli', '-p', '6390', 'ping')) === 'PONG\n',
+      logs: /Ready to accept connections/,
+      saysGoodbye: /Redis is now ready to exit, bye bye/,
+    },
+    postgres: {
+      answers: async (_client, container) => (await psql(container, 'select 41 + 1')) === '42',
+      logs: /database system is ready to accept connections/,
+      saysGoodbye: /database system is shut down/,
+    },
+    static: {
+      answers: async (client) => (await client('curl', '-s', 'http://127.0.0.1:8081/')) === 'static\n',
+      logs: /response:200/,
+    },
+    busybox: {
+      answers: async (client) =>
+        (await client('curl', '-s', 'http://127.0.0.1:8082/')).startsWith('uid=65534 gid=65534'),
+      logs: /response:200/,
+    },
+  };
+  const names = Object.keys(servers);
+  const units = names.map((name) => `sdme-oci-${name}.service`);
+  const rootfs = names.at(-1) ?? '';
+
   before(async () => {
-    const dataDir = '/var/lib/sdme/workload';
-    stack.defer(() => removeTree(dataDir));
-    store = Object.assign(stack.use(await openTestStore({ oci_cache_max_size: '0' }, dataDir)), {
-      host: 'test',
-    });
-    const path = join(store.dir, 'servers');
-    layout = { path, ...(await serverLayout(path)) };
-    const input = contracts['fs.import'].input.parse({ name: 'base', source: (await debianImage()).tarball });
-    await handleFsImport(loggedContext(undefined, 'base').ctx, input, store);
+    stage = stack.use(await openWorkloadStage('workload', baseFiles));
+    const registry = stack.use(await startDockerRegistry());
+    await pushServers(registry.host, stage.dir);
+    // Each application is put on the rootfs of those before, so that one container of the last runs all of them.
+    for (const [index, name] of names.entries())
+      await stage.sdme.ok(
+        'fs',
+        'import',
+        `${registry.host}/${name}`,
+        '--base-fs',
+        names[index - 1] ?? 'base',
+      );
   });
   after(() => stack.disposeAsync());
 
-  const importApp = async (name: string, source: string): Promise<void> => {
-    const input = contracts['fs.import'].input.parse({ name, source, baseFs: 'base', ociMode: 'app' });
-    await handleFsImport(loggedContext(undefined, `import-${name}`).ctx, input, store);
-  };
-  const boot = async (name: string, more: object = {}): Promise<string[]> => {
-    const { ctx, lines } = loggedContext();
-    const input = contracts['container.create'].input.parse({ name, rootfs: name, ...more });
-    await handleContainerCreate(ctx, input, store);
-    await handleContainerStart(loggedContext().ctx, { name, timeout: 90 }, store);
-    return lines;
-  };
-  const remove = async (name: string): Promise<void> => {
-    await handleContainerRm(loggedContext().ctx, { name }, store);
-    assert.deepEqual(await traces(store.layout, name), []);
-  };
-  const journal = (name: string): Promise<string> =>
-    inside(name, 'journalctl', '--no-pager', '-o', 'cat', '-u', `sdme-oci-${name}.service`);
-  const show = async (name: string, property: string): Promise<string> =>
-    (await inside(name, 'systemctl', 'show', '-P', property, `sdme-oci-${name}.service`)).trim();
-  /** Fails with what the unit says when the condition does not come true. */
-  const until = async (name: string, condition: () => Promise<boolean>): Promise<void> => {
-    await waitFor(`${name} to answer`, condition, 30_000).catch(async (error: unknown) => {
-      assert.fail(
-        `${error}\n${await inside(name, 'systemctl', 'status', '-n', '30', `sdme-oci-${name}.service`).catch((failed) => String(failed.stdout))}`,
-      );
-    });
-  };
-
-  const lifeOf = async (name: string, { answers, logs }: Omit<Server, 'config'>): Promise<void> => {
-    const answered = (): Promise<boolean> => answers(name);
-    await until(name, answered);
-    await until(name, async () => logs.test(await journal(name)));
-    const dropIn = `/run/systemd/system/sdme-oci-${name}.service.d`;
-    const restart = `mkdir -p ${dropIn}; printf '[Service]\\nRestart=on-failure\\nRestartSec=100ms\\n' > ${dropIn}/restart.conf; systemctl daemon-reload`;
-    await inside(name, 'sh', '-c', restart);
-    await inside(name, 'systemctl', 'kill', '--signal=KILL', `sdme-oci-${name}.service`);
-    await until(name, async () => (await show(name, 'NRestarts')) === '1');
-    await until(name, answered);
-    const begun = Date.now();
-    await inside(name, 'systemctl', 'stop', `sdme-oci-${name}.service`);
-    assert.ok(Date.now() - begun < 10_000, `stopping took ${Date.now() - begun} ms`);
-    assert.equal(await show(name, 'ActiveState'), 'inactive', 'a stop is no failure');
-    assert.equal(await show(name, 'Result'), 'success');
-  };
-
-  for (const [name, server] of Object.entries(servers)) {
-    test(`${name} answers, logs, comes back after a kill, and stops`, async () => {
-      await layout.configure(server.config);
-      await importApp(name, layout.path);
-      const notes = await boot(name);
-      if (name === 'nginx')
-        assert.ok(
-          notes.some((line) => line.includes('OCI image exposes ports: 80/tcp')),
-          notes.join(),
+  for (const [tier, flags] of Object.entries(tiers)) {
+    describe(`tier ${tier}`, () => {
+      const container = `srv-${tier}`;
+      const created = { notes: '' };
+      const client: Client = async (program, ...args) => {
+        const leader = await output('machinectl', 'show', '-P', 'Leader', container);
+        const enter = ['--target', leader.trim(), '--net', '--', program, ...args];
+        return run('nsenter', enter).then(
+          ({ stdout }) => stdout,
+          () => '',
         );
-      await lifeOf(name, server);
-      await remove(name);
-      if (name === 'postgres') {
-        const kept = join(store.layout.volumesDir, name, 'var-lib-postgresql-data');
-        assert.ok((await namesIn(kept)).includes('PG_VERSION'), 'a volume survives its container');
-      }
-      await handleFsRm(loggedContext().ctx, { name }, store);
+      };
+      const untilAllAnswer = async (): Promise<void> => {
+        for (const [name, { answers }] of Object.entries(servers))
+          await stage.until(`${name} to answer`, container, name, () => answers(client, container));
+      };
+
+      before(async () => {
+        const { code, stderr } = await stage.sdme.run(
+          'create',
+          container,
+          '-r',
+          rootfs,
+          ...flags,
+          '--started',
+        );
+        assert.equal(code, 0, stderr);
+        created.notes = stderr;
+      });
+      after(async () => {
+        const { code, stderr } = await stage.sdme.run('rm', container);
+        assert.equal(code, 0, stderr);
+        assert.match(stderr, /volume data retained at /);
+        const kept = join(stage.layout.volumesDir, container, 'var-lib-postgresql-data');
+        assert.ok(existsSync(join(kept, 'PG_VERSION')), 'a volume outlives its container');
+        assert.deepEqual(await traces(stage.layout, container), []);
+      });
+
+      test('each answers its protocol to a real client', untilAllAnswer);
+
+      test('who makes it is told of ports and volumes, and declared ports answer on the host', async () => {
+        assert.match(created.notes, /auto-mounting OCI volumes: \/var\/lib\/postgresql\/data$/m);
+        if (tier === 'default')
+          return assert.match(
+            created.notes,
+            /OCI image exposes ports: 80\/tcp, 6390\/tcp \(host network, no forwarding needed\)/,
+          );
+        assert.match(created.notes, /auto-forwarding OCI ports: tcp:80:80, tcp:6390:6390$/m);
+        if (tier === 'strict') return;
+        // The host's end of the link: a local address of the host, on whose ports the container's are.
+        const link = await output('ip', '-4', '-o', 'address', 'show', 'dev', `ve-${container}`);
+        const [, host = ''] = /inet ([0-9.]+)/.exec(link) ?? [];
+        await stage.until(
+          'the forwarded port',
+          container,
+          'redis',
+          async () =>
+            (await run('redis-cli', ['-h', host, '-p', '6390', 'ping']).catch(() => undefined))?.stdout ===
+            'PONG\n',
+        );
+      });
+
+      test('what each says is in the journal under its name', async () => {
+        for (const [name, { logs }] of Object.entries(servers))
+          await stage.until(`the log of ${name}`, container, name, async () =>
+            logs.test(await stage.journal(container, name)),
+          );
+      });
+
+      test('each is restarted by systemd after a kill, and answers again', async () => {
+        if ((await psql(container, 'create table kept as select 7 as value')) !== '') assert.fail();
+        await stage.inside(container, 'systemctl', 'kill', '--signal=KILL', ...units);
+        for (const name of names)
+          await stage.until(
+            `${name} to be restarted`,
+            container,
+            name,
+            async () => (await stage.unit(container, name, 'NRestarts')) === '1',
+          );
+        await untilAllAnswer();
+        assert.equal(await psql(container, 'select value from kept'), '7', 'a volume keeps its data');
+      });
+
+      test('each stops by itself within its grace period, which is no failure', async () => {
+        await stage.inside(container, 'systemctl', 'stop', ...units);
+        for (const [name, { saysGoodbye }] of Object.entries(servers)) {
+          const state = await Promise.all(
+            ['ActiveState', 'Result'].map((property) => stage.unit(container, name, property)),
+          );
+          assert.deepEqual(state, ['inactive', 'success'], name);
+          if (saysGoodbye !== undefined) assert.match(await stage.journal(container, name), saysGoodbye);
+        }
+      });
     });
   }
-
-  test('a static program on an empty root answers, logs, comes back after a kill, and stops', async () => {
-    const busybox = await readFile(join(await debianTree('servers'), 'usr/bin/busybox'));
-    const source = join(store.dir, 'static');
-    const image = await testImage({
-      layers: [{ busybox, 'www/index.html': 'static\n' }],
-      executable: ['busybox'],
-      config: { Entrypoint: ['/busybox', 'httpd', '-f', '-vv', '-p', '8081', '-h', '/www'], Cmd: null },
-    });
-    await writeFiles(source, layoutFiles([image]));
-    await importApp('static', source);
-    await boot('static');
-    await lifeOf('static', {
-      answers: async () => (await get('http://127.0.0.1:8081/')) === 'static\n',
-      logs: /url:\/|response:200/,
-    });
-    await remove('static');
-  });
 });

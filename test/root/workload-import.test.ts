@@ -77,7 +77,7 @@ test('an application becomes a service in a tree of the base, whose files it sha
   assert.match(await text('usr/lib/os-release'), /PRETTY_NAME="Base"/);
   assert.match(
     await text('etc/systemd/system/sdme-oci-web.service'),
-    /^ExecStart=\/usr\/sbin\/sdme-isolate 33 34 \/srv\/made \/usr\/sbin\/nginx -g 'daemon off;'\n.*\nKillSignal=SIGQUIT$/m,
+    /^ExecStart=\/usr\/sbin\/sdme-isolate 33 34 \/srv\/made \/usr\/sbin\/nginx -g 'daemon off;'\n(?:.*\n)*KillSignal=SIGQUIT$/m,
   );
   assert.equal(
     await readlink(join(tree, 'etc/systemd/system/multi-user.target.wants/sdme-oci-web.service')),

@@ -26,6 +26,7 @@ MountAPIVFS=yes
 Environment=LD_PRELOAD=/usr/lib/sdme-devfd-shim.so
 EnvironmentFile=-/oci/apps/web/env
 ExecStart=/usr/sbin/sdme-isolate 0 0 / /usr/sbin/web -g 'daemon off;'
+SyslogIdentifier=web
 KillMode=mixed
 KillSignal=SIGQUIT
 SuccessExitStatus=129 130 131 141 143
