@@ -40,6 +40,8 @@ export interface ImagesOptions {
 /** Image sources of one worker: they share connections, logins, the blob cache and running downloads. */
 export interface Images {
   readonly store: BlobStore;
+  /** As it was given: other downloads go through its proxies too. */
+  readonly environment: Environment;
   /** @throws SdmeError `oci.reference-invalid` */
   registry(reference: string, options?: SourceOptions): ImageSource;
   /** @throws SdmeError `not-found`, `io` */
@@ -62,7 +64,7 @@ export function openImages(options: ImagesOptions): Images {
   const { settings, cacheDir, environment, retry = defaultRetry } = options;
   const silenceMs = settings.http_body_timeout * 1000;
   const store = openBlobStore(cacheDir, settings.oci_cache_max_size);
-  const transport = openTransport(settings.http_timeout * 1000);
+  const transport = openTransport(settings.http_timeout * 1000, environment);
   const { docker_user: user, docker_token: password } = settings;
   const room: ImageRoom = {
     cacheDir,
@@ -88,6 +90,7 @@ export function openImages(options: ImagesOptions): Images {
   });
   return {
     store,
+    environment,
     registry: (reference, chosen) => openRegistrySource(parseReference(reference), room, chosen),
     layout: async (path, chosen) => openLayoutSource(await openLayoutDirectory(path), layoutOptions(chosen)),
     archive: async (path, signal, chosen) => {

@@ -54,8 +54,6 @@ export const keys = {
 export const channels = {
   /** `<id> <revision> <state>` whenever the record or its log changed. */
   job: (id: string): string => `${keyPrefix}:hint:job:${id}`,
-  /** The same for all jobs of a host. */
-  host: (host: string): string => `${keyPrefix}:hint:host:${host}`,
   /** The same for all jobs of a batch. */
   batch: (id: string): string => `${keyPrefix}:hint:batch:${id}`,
   /** Job ids whose cancel was asked for; the host's worker listens. */

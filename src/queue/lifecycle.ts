@@ -124,7 +124,6 @@ function finishChanges(outcome: Outcome, { progress, start, crashes }: Ending): 
       ? ['s', 'result', JSON.stringify(outcome.result) ?? 'null']
       : ['s', 'error', JSON.stringify(outcome.error)],
   ];
-  changes.push(['d', 'held'], ['d', 'waitingFor']);
   if (start !== undefined) changes.push(...startChanges(start));
   if (crashes !== undefined) changes.push(['s', 'crashes', crashes]);
   if (progress !== undefined) {

@@ -21,7 +21,7 @@ export interface Moved {
 export type Change =
   | readonly ['s', string, string | number]
   | readonly ['n', 'startedAt', number]
-  | readonly ['d', 'held' | 'waitingFor'];
+  | readonly ['d', 'waitingFor'];
 
 /** One change of state. */
 export interface Transition {
@@ -92,8 +92,9 @@ async function sendTogether(redis: Redis, all: readonly Waiting[], signal?: Abor
     redis.sdmeTransition(keys.job(first), `${keyPrefix}:`, first, Date.now(), ...args);
   try {
     const replies = await insist(write, signal);
-    for (const [i, { resolve }] of all.entries()) {
-      resolve(movedOf(Array.isArray(replies) ? replies[i] : undefined));
+    for (const [i, { transition, resolve }] of all.entries()) {
+      const reply: unknown = Array.isArray(replies) ? replies[i] : undefined;
+      resolve(movedOf(reply, transition.to));
     }
   } catch (error) {
     for (const { reject } of all) reject(error);
@@ -110,7 +111,9 @@ function argumentsOf({ id, to, from, token, changes }: Transition): (string | nu
 const none: readonly string[] = [];
 
 /** Checked by hand, as this is on the path of every job. */
-function movedOf(reply: unknown): Moved {
+function movedOf(reply: unknown, to: JobState): Moved {
+  if (typeof reply === 'number')
+    return { done: 'moved', state: to, revision: reply, cancelRequestedAt: undefined, ready: none };
   if (!Array.isArray(reply))
     throw new SdmeError('internal', 'the queue answered a write in a form not known');
   const [code, state, revision, cancelRequestedAt, ready]: unknown[] = reply;

@@ -11,6 +11,7 @@ import { removeTree } from '../../src/system/fs/remove-tree.ts';
 import { output, outsideTestHost, traces } from '../helpers/container-host.ts';
 import { debianImage, pushLayout, writeMirrorRule } from '../helpers/debian-image.ts';
 import { startDockerRegistry } from '../helpers/docker-registry.ts';
+import { layoutFiles, testImage, writeFiles } from '../helpers/oci-image.ts';
 import { blocksOf, readPage, shellScript } from '../helpers/page-blocks.ts';
 import { sdmeProgram } from '../helpers/sdme-program.ts';
 
@@ -73,6 +74,19 @@ describe('what the documentation shows', { skip, timeout: 300_000 }, () => {
     assert.equal(code, 0, `${path}: ${said}`);
     return said.replaceAll('\r', '');
   }
+
+  test('the commands of docs/import.md run as they stand', async () => {
+    const { tarball } = await debianImage();
+    await symlink(tarball, `${work}/rootfs.tar.zst`);
+    await mkdir(`${work}/tree/etc`, { recursive: true });
+    const app = await testImage({ config: { Entrypoint: ['/bin/app'], Cmd: null } });
+    await writeFiles(`${work}/app`, layoutFiles([app]));
+    const said = await runPage('docs/import.md', '# Importing root filesystems');
+    assert.match(said, /^NAME +OS +PATH\ndebian .*\nsmall .*\ntree /m);
+    const sdme = sdmeProgram(layout);
+    assert.match(await sdme.ok('fs', 'ls'), /^NAME .*\ndebian .*\nshop +Debian GNU\/Linux [^\n]*$/);
+    await sdme.ok('fs', 'rm', '--all', '--force');
+  });
 
   test('the tour of README.md runs as it stands', async () => {
     const said = await runPage('README.md', '## A tour');

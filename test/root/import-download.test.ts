@@ -42,7 +42,13 @@ async function fetchTo(
 ): Promise<Buffer> {
   const file = join(dir, 'file');
   const shown = { ...item, set: onBytes };
-  await downloadFile(detachedContext(signal), { url, file, settings: { ...settings, ...over }, item: shown });
+  await downloadFile(detachedContext(signal), {
+    url,
+    file,
+    settings: { ...settings, ...over },
+    item: shown,
+    environment: {},
+  });
   return readFile(file);
 }
 
@@ -176,5 +182,5 @@ test('a probe tells the size and leaves the body', async () => {
     response.writeHead(200, { 'content-length': 1_000_000_000 });
     response.write('x');
   });
-  assert.equal(await probeUrl(detachedContext(), server.url, settings), 1_000_000_000);
+  assert.equal(await probeUrl(detachedContext(), server.url, settings, {}), 1_000_000_000);
 });

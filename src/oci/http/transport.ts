@@ -9,6 +9,7 @@ import type { SecureContext } from 'node:tls';
 import { SdmeError } from '../../base/errors.ts';
 import { type AddressRule, addressAllowed, bareHost, forbiddenAddress, guardedLookup } from './addresses.ts';
 import { networkFailure } from './failures.ts';
+import { type Environment, proxyFor } from './proxies.ts';
 
 /** Open connections per host; the rest of the requests wait for one. */
 const maxConnections = 32;
@@ -56,8 +57,13 @@ export interface Transport {
 
 type Agent = HttpAgent | HttpsAgent;
 
-function openAgent(exchange: Exchange): Agent {
-  const shared = { keepAlive: true, maxSockets: maxConnections, lookup: guardedLookup(exchange.addresses) };
+function openAgent(exchange: Exchange, proxy: URL | undefined): Agent {
+  const pool = { keepAlive: true, maxSockets: maxConnections };
+  // A proxy looks names up itself, and may be anywhere.
+  const shared =
+    proxy === undefined
+      ? { ...pool, lookup: guardedLookup(exchange.addresses) }
+      : { ...pool, proxyEnv: { http_proxy: proxy.href, https_proxy: proxy.href } };
   if (exchange.url.protocol === 'http:') return new HttpAgent(shared);
   const { context, verify } = exchange.tls;
   return new HttpsAgent({
@@ -72,17 +78,20 @@ function agentKey({ url, tls, addresses }: Exchange): string {
   return `${url.protocol}//${url.host} ${tls.verify} ${tls.id} ${addresses}`;
 }
 
-/** Opens a transport. `answerTimeoutMs` limits connecting and waiting for the head of an answer. */
-export function openTransport(answerTimeoutMs: number): Transport {
+/**
+ * Opens a transport. `answerTimeoutMs` limits connecting and waiting for the head of an answer; `environment` names
+ * proxies, if there are any.
+ */
+export function openTransport(answerTimeoutMs: number, environment: Environment): Transport {
   const agents = new Map<string, Agent>();
   const agentFor = (exchange: Exchange): Agent => {
     const key = agentKey(exchange);
-    const agent = agents.get(key) ?? openAgent(exchange);
+    const agent = agents.get(key) ?? openAgent(exchange, proxyFor(exchange.url, environment));
     agents.set(key, agent);
     return agent;
   };
   return {
-    exchange: (exchange) => send(exchange, agentFor(exchange), answerTimeoutMs),
+    exchange: async (exchange) => send(exchange, agentFor(exchange), answerTimeoutMs),
     close: () => {
       for (const agent of agents.values()) agent.destroy();
       agents.clear();

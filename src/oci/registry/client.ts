@@ -167,7 +167,7 @@ async function logIn(
   if (credentials?.kind !== 'password') {
     throw new SdmeError(
       'oci.denied',
-      `${endpoint.registry} asks for a password and none is known; run 'skopeo login ${endpoint.registry}' or set REGISTRY_AUTH_FILE`,
+      `${endpoint.registry} asks for a password and none is known; run 'skopeo login ${endpoint.registry}' as root`,
     );
   }
   return { header: basicHeader(credentials.user, credentials.password), expiresAt: Date.now() + basicLifeMs };

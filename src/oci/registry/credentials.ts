@@ -110,8 +110,11 @@ export function authFiles(environment: Environment): string[] {
     variable(environment, 'XDG_CONFIG_HOME') ?? (home === undefined ? undefined : join(home, '.config'));
   const docker =
     variable(environment, 'DOCKER_CONFIG') ?? (home === undefined ? undefined : join(home, '.docker'));
+  // A service has no runtime directory; logins of root lie in that of its sessions, or else in the first.
+  const runtimes =
+    runtime === undefined ? ['/run/containers/0', '/run/user/0/containers'] : [join(runtime, 'containers')];
   return [
-    ...(runtime === undefined ? ['/run/containers/0/auth.json'] : [join(runtime, 'containers/auth.json')]),
+    ...runtimes.map((directory) => join(directory, 'auth.json')),
     ...(config === undefined ? [] : [join(config, 'containers/auth.json')]),
     ...(docker === undefined ? [] : [join(docker, 'config.json')]),
   ];

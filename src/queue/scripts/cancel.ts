@@ -44,7 +44,7 @@ if not ended[state] then
       withdraw(r[2], r[3])
     end
     move(r[2], r[5] and r[4] or false, r[5], r[6], state, to, now)
-    say(r[2], r[4], revision, to)
+    say(r[4], revision, to)
     if to == 'cancelled' and r[10] then follow(r[10], r[9], to, now) end
     state = to
   end
@@ -66,7 +66,7 @@ local revision = (tonumber(r[8]) or 0) + 1
 call('HSET', key, 'state', 'failed', 'revision', revision, 'endedAt', now, 'error', ARGV[4])
 withdraw(r[2], r[3])
 move(r[2], r[5] and r[4] or false, r[5], r[6], 'queued', 'failed', now)
-say(r[2], r[4], revision, 'failed')
+say(r[4], revision, 'failed')
 if r[11] then follow(r[11], r[10], 'failed', now) end
 return 1
 `;

@@ -6,6 +6,6 @@ local function create(host, now, batch, state, score, fields)
   call('ZADD', h .. 'jobs', now, id)
   call('ZADD', h .. 'in:' .. state, score, id)
   call('SADD', P .. 'hosts', host)
-  say(host, batch, 1, state)
+  say(batch, 1, state)
 end
 `;

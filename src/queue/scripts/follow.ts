@@ -12,7 +12,7 @@ local function fail(other, r, why, now)
   call('HSET', P .. 'job:' .. other, 'state', 'failed', 'revision', revision, 'endedAt', now, 'error', why)
   call('HDEL', P .. 'job:' .. other, 'needs')
   move(r[2], false, false, r[3], 'waiting', 'failed', now)
-  say(r[2], false, revision, 'failed')
+  say(false, revision, 'failed')
 end
 local function release(other, r, name)
   local needs, revision = {}, r[4] + 1
@@ -22,7 +22,7 @@ local function release(other, r, name)
   local key = P .. 'job:' .. other
   if #needs > 0 then
     call('HSET', key, 'needs', table.concat(needs, ' '), 'revision', revision)
-    say(r[2], false, revision, 'waiting')
+    say(false, revision, 'waiting')
     return false
   end
   local h = P .. 'host:' .. r[2] .. ':in:'
@@ -31,7 +31,7 @@ local function release(other, r, name)
   call('HDEL', key, 'needs')
   call('ZREM', h .. 'waiting', other)
   call('ZADD', h .. 'queued', expires, other)
-  say(r[2], false, revision, 'queued')
+  say(false, revision, 'queued')
   return true
 end
 local function because(ended, name, to)

@@ -14,7 +14,7 @@ for i = 5, #ARGV do call('RPUSH', KEYS[2], ARGV[i]) end
 call('LTRIM', KEYS[2], -tonumber(ARGV[4]), -1)
 call('HSET', key, 'logTag', ARGV[3])
 local lines = call('HINCRBY', key, 'logLines', #ARGV - 4)
-say(r[2], r[3], r[4], r[1])
+say(r[3], r[4], r[1])
 return lines
 `;
 

@@ -11,10 +11,9 @@ export const prelude = `
 local call = redis.call
 local P, id = ARGV[1], ARGV[2]
 local ended = { succeeded = true, failed = true, cancelled = true }
-local function say(host, batch, revision, state)
+local function say(batch, revision, state)
   local text = id .. ' ' .. revision .. ' ' .. state
   call('PUBLISH', P .. 'hint:job:' .. id, text)
-  call('PUBLISH', P .. 'hint:host:' .. host, text)
   if batch then call('PUBLISH', P .. 'hint:batch:' .. batch, text) end
 end
 local function move(host, batch, index, submitted, from, to, now)

@@ -20,8 +20,10 @@ const before = jobStates.map((to) => `${to} = '${stateList(statesBefore(to))}'`)
  * absent and `d` delete, of the fields in `known`.
  * A call that repeats itself (ioredis sends again what a broken connection left unanswered) changes nothing:
  * the same delivery in the same state. Only `waiting` may repeat, as its reason changes.
- * Returns for each {1 done | 0 refused | -1 no such job, state, revision, cancelRequestedAt or ''}; of an ended job that
- * others of its flow run after also the list of those that are queued thereby.
+ * An end deletes `held` and `waitingFor` by itself.
+ * Returns for each {1 done | 0 refused | -1 no such job, state, revision, cancelRequestedAt or ''}, of which the usual
+ * answer, done and no cancel asked for, is the revision alone; of an ended job that others of its flow run after also
+ * the list of those that are queued thereby.
  */
 export const transitionScript = `${prelude}${follow}
 local now = ARGV[3]
@@ -48,8 +50,7 @@ local function change(at, to, from, token, count)
       n = n + 2
       if field == 'bytesDone' then done = value elseif field == 'bytesTotal' then total = value end
     elseif op == 'd' and known[field] then
-      removed = removed or {}
-      removed[#removed + 1] = field
+      removed = { field }
     end
   end
   if token ~= '' then
@@ -60,14 +61,15 @@ local function change(at, to, from, token, count)
   if ended[to] then
     set[n + 1] = 'endedAt'
     set[n + 2] = now
+    removed = (r[12] or r[13]) and { 'held', 'waitingFor' }
   end
   call('HSET', key, unpack(set))
   if removed then call('HDEL', key, unpack(removed)) end
   if done and total then bytes(batch, r[7], r[8], done, total) end
   if state ~= to then move(r[2], batch, r[4], r[5], state, to, now) end
-  say(r[2], r[3], revision, to)
+  say(r[3], revision, to)
   if r[15] and ended[to] then return { 1, to, revision, asked, follow(r[15], r[14], to, now) } end
-  return { 1, to, revision, asked }
+  return asked == '' and revision or { 1, to, revision, asked }
 end
 local answers, at = {}, 4
 while at <= #ARGV do

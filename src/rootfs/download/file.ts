@@ -5,6 +5,7 @@ import { formatSize } from '../../base/sizes.ts';
 import type { Settings } from '../../config/schema.ts';
 import { watchSilence } from '../../oci/http/bodies.ts';
 import { networkFailure } from '../../oci/http/failures.ts';
+import type { Environment } from '../../oci/http/proxies.ts';
 import { defaultRetry, pause, retryDelay } from '../../oci/http/retry.ts';
 import { type Answer, openTransport, type Transport } from '../../oci/http/transport.ts';
 import { diskError } from '../disk-errors.ts';
@@ -19,6 +20,8 @@ export interface DownloadRequest {
   readonly file: string;
   readonly settings: Pick<Settings, 'http_timeout' | 'http_body_timeout' | 'max_download_size'>;
   readonly item: ProgressItem;
+  /** Names proxies, if there are any. */
+  readonly environment: Environment;
 }
 
 /** A finished download. */
@@ -149,7 +152,7 @@ export async function downloadFile(ctx: Context, wanted: DownloadRequest): Promi
   const url = startUrl(wanted.url);
   const partial: Partial = { have: 0, validator: undefined, contentType: '' };
   const handle = await open(wanted.file, 'wx', 0o600);
-  const transport = openTransport(wanted.settings.http_timeout * 1000);
+  const transport = openTransport(wanted.settings.http_timeout * 1000, wanted.environment);
   try {
     await ctx.withSlot('network', () => fetchAll({ ctx, url, transport, handle, wanted, partial }));
   } finally {

@@ -54,6 +54,7 @@ async function detect(work: ImportWork): Promise<Exclude<DetectedSource, { kind:
     file,
     settings: store.settings,
     item,
+    environment: store.images.environment,
   });
   ctx.log.info(`downloaded ${detected.url}`, { bytes: size, type: contentType });
   const found = detectPath(file, await factsOf(file, ctx.signal));

@@ -35,7 +35,7 @@ async function look(ctx: Context, store: ImportStore, detected: DetectedSource):
     case 'layout':
       return { ...nothing, kind: 'layout', pieces: await piecesOf(ctx, () => images.layout(detected.path)) };
     case 'url': {
-      const size = (await probeUrl(ctx, detected.url, settings)) ?? 0;
+      const size = (await probeUrl(ctx, detected.url, settings, images.environment)) ?? 0;
       return { ...nothing, kind: 'url', pieces: [{ id: detected.url, size, here: false }] };
     }
     case 'archive':

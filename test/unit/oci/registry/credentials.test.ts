@@ -76,6 +76,7 @@ test('files are looked at in the documented order, and a named one alone', () =>
     '/h/.config/containers/auth.json',
     '/h/.docker/config.json',
   ]);
+  assert.deepEqual(authFiles({}), ['/run/containers/0/auth.json', '/run/user/0/containers/auth.json']);
 });
 
 interface Home extends AsyncDisposable {
