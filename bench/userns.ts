@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { detachedContext } from '../src/base/context.ts';
+import { overlayMountArguments } from '../src/nspawn/layer-mounts.ts';
 import { shiftTree } from '../src/security/shift/shift-tree.ts';
 import { uidShift } from '../src/security/uid-shift.ts';
 import { measure, median } from './measure.ts';
@@ -76,12 +77,13 @@ async function createAndStart(rootfs: string, ...flags: string[]): Promise<numbe
 async function onOverlay(
   rootfs: string,
   mounts: 'mounted' | 'by itself',
+  copies: 'all' | 'metacopy',
   work: (merged: string, overlay: string[]) => Promise<unknown>,
 ): Promise<number> {
   const at = (name: string): string => `${scratch}/${name}`;
   for (const name of ['upper', 'work', 'merged']) mkdirSync(at(name), { recursive: true });
-  const options = `lowerdir=${dataDir}/fs/${rootfs},upperdir=${at('upper')},workdir=${at('work')}`;
-  const overlay = ['-t', 'overlay', 'overlay', '-o', options, at('merged')];
+  const paths = { upper: at('upper'), work: at('work'), merged: at('merged') };
+  const overlay = overlayMountArguments({ lower: `${dataDir}/fs/${rootfs}`, ...paths }, copies);
   if (mounts === 'mounted') must('mount', ...overlay);
   try {
     const begin = performance.now();
@@ -102,22 +104,25 @@ function givingAway(rootfs: string): Row[] {
     '--private-users-ownership=chown',
     ...['--register=no', '--keep-unit', '--pipe', '--as-pid2', '/bin/true'],
   ];
+  const chown = (merged: string): Promise<unknown> =>
+    measure('chown', ['-R', '--no-dereference', `${base}:${base}`, merged]);
   return [
     {
       label: 'chown -R',
-      turn: () =>
-        onOverlay(rootfs, 'mounted', (merged) =>
-          measure('chown', ['-R', '--no-dereference', `${base}:${base}`, merged]),
-        ),
+      turn: () => onOverlay(rootfs, 'mounted', 'all', chown),
+    },
+    {
+      label: 'chown -R, metacopy=on',
+      turn: () => onOverlay(rootfs, 'mounted', 'metacopy', chown),
     },
     {
       label: 'systemd-nspawn, ownership=chown',
-      turn: () => onOverlay(rootfs, 'mounted', (merged) => measure('systemd-nspawn', nspawn(merged))),
+      turn: () => onOverlay(rootfs, 'mounted', 'all', (merged) => measure('systemd-nspawn', nspawn(merged))),
     },
     {
       label: 'sdme, uid.preshift',
       turn: () =>
-        onOverlay(rootfs, 'by itself', (root, overlay) =>
+        onOverlay(rootfs, 'by itself', 'metacopy', (root, overlay) =>
           shiftTree(detachedContext(), {
             mounts: [overlay],
             root,

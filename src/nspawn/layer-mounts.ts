@@ -25,21 +25,35 @@ function overlayPath(path: string): string {
   return path;
 }
 
-/** The arguments of mount(8) for one overlay. */
-export function overlayMountArguments(lower: string, upper: string, work: string, target: string): string[] {
-  const options = `lowerdir=${overlayPath(lower)},upperdir=${overlayPath(upper)},workdir=${overlayPath(work)}`;
-  return ['-t', 'overlay', 'overlay', '-o', options, target];
-}
-
-/** The directories of one layered tree: of the whole container, or of a host mount point in a host-root clone. */
-export interface LayerPaths {
-  /** What lies below: a rootfs, `/`, or the mount point. */
-  readonly source: string;
-  /** Where `source` is seen with the container's users, when it is mapped. */
+/** The directories of an overlay. */
+export interface OverlayPaths {
   readonly lower: string;
   readonly upper: string;
   readonly work: string;
   readonly merged: string;
+}
+
+/**
+ * The arguments of mount(8) for one overlay. With `metacopy` a file that only gets another owner or mode has that
+ * noted in the upper layer, and its data stay below until they are written to. Layers that were ever mounted so must
+ * always be. What it trusts in the upper layer, attributes `trusted.overlay.*`, nobody can set through the mount.
+ * Where the file system cannot hold them the kernel copies after all (Documentation/filesystems/overlayfs.rst,
+ * "Metadata only copy up").
+ */
+export function overlayMountArguments(
+  { lower, upper, work, merged }: OverlayPaths,
+  copies: 'all' | 'metacopy',
+): string[] {
+  const layers = `lowerdir=${overlayPath(lower)},upperdir=${overlayPath(upper)},workdir=${overlayPath(work)}`;
+  return ['-t', 'overlay', 'overlay', '-o', copies === 'metacopy' ? `${layers},metacopy=on` : layers, merged];
+}
+
+/** The directories of one layered tree: of the whole container, or of a host mount point in a host-root clone. */
+export interface LayerPaths extends OverlayPaths {
+  /** What lies below: a rootfs, `/`, or the mount point. */
+  readonly source: string;
+  /** Where `source` is seen with the container's users, when it is mapped. */
+  readonly lower: string;
 }
 
 /** The directories of one host mount point's layers. */
@@ -84,21 +98,23 @@ export function layersOf(
 /**
  * The mounts that make up a container's tree, in order. overlayfs cannot be idmapped, but what it lies on can: with a
  * mapped user namespace each lower layer is bound with its ids moved into the container's range, and the overlay is
- * made over that.
+ * made over that. Where files are given away instead, only their owners are copied.
  */
 export function layerMounts(record: ContainerRecord, layers: readonly LayerPaths[]): LayerMount[] {
   const range = mappedRange(record);
-  return layers.flatMap(({ source, lower, upper, work, merged }, index): LayerMount[] => {
+  const copies = record.USERNS_MAPPING === 'shift' ? 'metacopy' : 'all';
+  return layers.flatMap((layer, index): LayerMount[] => {
+    const { source, lower, merged: target } = layer;
     const optional = index > 0;
-    const overlay = (below: string): LayerMount => ({
-      arguments: overlayMountArguments(below, upper, work, merged),
-      target: merged,
+    const overlay = (paths: OverlayPaths): LayerMount => ({
+      arguments: overlayMountArguments(paths, copies),
+      target,
       optional,
     });
-    if (range === undefined) return [overlay(source)];
+    if (range === undefined) return [overlay({ ...layer, lower: source })];
     return [
       { arguments: idmapMountArguments(source, lower, range), target: lower, optional },
-      overlay(lower),
+      overlay(layer),
     ];
   });
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { lstatSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { lstatSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
@@ -53,7 +54,7 @@ describe('user namespaces by giving files away', { skip: outsideTestHost(), time
     assert.equal((lstatSync(inUpper(name, 'usr/bin/passwd')).mode & 0o7777).toString(8), '4755');
   };
 
-  test('a child of the job that makes the container gives its files away, with progress', async () => {
+  test('a child of the job that makes the container gives its files away, with progress, and copies none of their data', async () => {
     const made = await sdme.run('create', '--name', 'shifted', '-r', 'debian', '-u', '--started');
     assert.deepEqual([made.code, made.stdout], [0, 'shifted\n'], made.stderr);
     checkOwners('shifted');
@@ -64,6 +65,21 @@ describe('user namespaces by giving files away', { skip: outsideTestHost(), time
     assert.equal(record.parent?.id, parent?.id);
     assert.match(await sdme.ok('job', 'logs', record.id), /pre-chown: shifting \d{4,} files/);
     assert.equal(await sdme.ok('exec', 'shifted', 'stat', '-c', '%u %a', '/usr/bin/passwd'), '0 4755');
+    // Where data are copied the upper layer holds them, and the file's blocks with it.
+    assert.equal(lstatSync(inUpper('shifted', 'usr/bin/passwd')).blocks, 0);
+    const below = readFileSync(join(store.layout.rootfsDir('debian'), 'usr/bin/passwd'));
+    const sum = createHash('sha256').update(below).digest('hex');
+    assert.equal(await sdme.ok('exec', 'shifted', 'sha256sum', '/usr/bin/passwd'), `${sum}  /usr/bin/passwd`);
+    await sdme.ok(
+      'exec',
+      'shifted',
+      'sh',
+      '-c',
+      'mv /usr/share/doc /usr/share/moved; echo more >> /etc/issue',
+    );
+    await sdme.ok('restart', 'shifted');
+    const kept = await sdme.ok('exec', 'shifted', 'sh', '-c', 'ls -d /usr/share/moved; tail -n 1 /etc/issue');
+    assert.equal(kept, '/usr/share/moved\nmore');
     assert.equal(await sdme.ok('rm', 'shifted'), 'shifted');
     assert.deepEqual(await traces(store.layout, 'shifted'), []);
   });

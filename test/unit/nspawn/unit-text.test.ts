@@ -189,6 +189,12 @@ test('a mapped user namespace binds the rootfs with moved ids below the overlay,
   assert.match(lines.join('\n'), / --private-users=1587085312:65536 --private-users-ownership=off /);
 });
 
+test('where files are given away only their owners are copied, and the layers are always mounted so', () => {
+  const dir = '/var/lib/sdme/containers/web';
+  const state = 'USERNS=yes\nUSERNS_SHIFT=1587085312\nUSERNS_RANGE=65536\nUSERNS_MAPPING=shift\n';
+  assert.ok(conf(state).includes(`workdir=${dir}/work,metacopy=on ${dir}/merged\n`));
+});
+
 test('a host-root clone overlays the root and each mount point, and unmounts them in reverse', () => {
   const text = nspawnConfText({
     record: parseRecord('NAME=web\nROOTFS=\n'),
