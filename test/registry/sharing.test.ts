@@ -221,6 +221,35 @@ test('a layer that occurs twice is fetched once and given twice, in order (F4)',
   );
 });
 
+test('one slot of the network is held while layers come, however many, and none when all are here', async () => {
+  await using room = await openTestImages();
+  const image = await testImage({ layers: [{ a: randomBytes(30_000) }, { b: 'x' }, { c: 'y' }] });
+  let slots = 0;
+  await using registry = await startFakeRegistry({
+    images: [image],
+    script: (request) => {
+      if (wantsLayer(request, image)) assert.equal(slots, 1, 'a layer is asked for without a slot');
+      return false;
+    },
+  });
+  const taken: string[] = [];
+  const ctx: SeenContext = {
+    ...seenContext(),
+    withSlot: async (resource, work) => {
+      taken.push(resource);
+      slots += 1;
+      return work().finally(() => {
+        slots -= 1;
+      });
+    },
+  };
+  const fetched = await pull(room, `${registry.host}/app`, ctx);
+  assert.ok(fetched.every((line) => line.endsWith(' fetched')));
+  const cached = await pull(room, `${registry.host}/app`, ctx);
+  assert.ok(cached.every((line) => line.endsWith(' cached')));
+  assert.deepEqual([taken, slots], [['network'], 0]);
+});
+
 test('a layer that fails ends the others at once, and nothing stays held', async () => {
   await using room = await openTestImages();
   const image = await testImage({ layers: [{ a: randomBytes(30_000) }, { b: randomBytes(200_000) }] });

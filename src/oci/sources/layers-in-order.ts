@@ -9,9 +9,9 @@ export interface ReadyLayer {
 
 /**
  * Fetches an image's layers, `parallel` at once, and gives them in the image's order as soon as each is here, so that
- * the first is unpacked while later ones are still coming. With `whileItComes`
- * a layer that is coming fast is given before all of it is here. When the caller stops early or a layer fails, what still runs
- * is ended and waited for, and blobs nobody took are let go.
+ * the first is unpacked while later ones are still coming. With `whileItComes` a layer that is coming fast is given
+ * before all of it is here. One slot of the network is held while layers come that are not here yet. When the caller
+ * stops early or a layer fails, what still runs is ended and waited for, and blobs nobody took are let go.
  */
 export async function* layersInOrder(
   ctx: Context,
@@ -48,7 +48,14 @@ export async function* layersInOrder(
       }
     }
   };
-  const workers = Array.from({ length: Math.min(parallel, waiting.length) }, worker);
+  const fetchAll = async (): Promise<void> => {
+    await Promise.all(Array.from({ length: Math.min(parallel, waiting.length) }, worker));
+  };
+  const allHere = (await Promise.all(image.layers.map((layer) => source.has(layer)))).every(Boolean);
+  const fetching = (allHere ? fetchAll() : inner.withSlot('network', fetchAll)).catch((error: unknown) => {
+    // There was no slot to be had, so nobody looks after the layers.
+    for (const { blob } of waiting) blob.reject(error);
+  });
   let taken = 0;
   try {
     for (const { layer, blob } of waiting) {
@@ -58,7 +65,7 @@ export async function* layersInOrder(
     }
   } finally {
     stop.abort(ctx.signal.reason ?? new Error('no further layer is wanted'));
-    await Promise.all(workers);
+    await fetching;
     const left = await Promise.allSettled(waiting.slice(taken).map(({ blob }) => blob.promise));
     for (const result of left) if (result.status === 'fulfilled') await result.value[Symbol.asyncDispose]();
   }
