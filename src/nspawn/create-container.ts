@@ -20,10 +20,11 @@ import { removeContainerFiles } from './remove-container.ts';
 import { gatherLayerFacts } from './rootfs-facts.ts';
 import { claimName, findRecord, writeRecord } from './state-file.ts';
 import { prepareSubmounts } from './submount-layers.ts';
+import { demandSystemd } from './systemd-floor.ts';
 import { unitName } from './template-unit.ts';
-import { removeUnits, requireSystemd, writeUnits } from './unit-files.ts';
+import { removeUnits, writeUnits } from './unit-files.ts';
 import { giveLayerToUsers, settleUsers } from './user-namespace.ts';
-import { makeLayerDirectories, writeLayer } from './write-layer.ts';
+import { makeContainerStore, makeLayerDirectories, writeLayer } from './write-layer.ts';
 
 /** A mask that takes `read` or `execute` from others would make files in containers unreadable (contract 1.4). */
 function checkUmask(): void {
@@ -143,21 +144,23 @@ export async function createContainer(
   }
   const unwired = { now: Math.floor(Date.now() / 1000), isNixos: false, applications: [], settings };
   // Once without the rootfs, so that a mistake in the options is found before anything is looked at.
-  await checkBinds(newRecord(input, unwired).record);
+  const draft = newRecord(input, unwired).record;
+  await checkBinds(draft);
   checkUmask();
   await using bus = await connectBus(ctx);
-  await requireSystemd(bus, ctx);
+  await demandSystemd(bus, ctx);
+  await warnWithoutNetworkd(ctx, bus, draft);
   await clearName(ctx, bus, name, layout);
   const root = await requireRootfs(input, layout);
   const facts = await gatherLayerFacts(root, deps, input.ociEnvs);
   const planned = newRecord(input, { ...unwired, isNixos: facts.isNixos, applications: facts.applications });
   const wired = wireApplications(planned.record, facts, input, layout);
   const { volumes, notes } = wired;
-  await warnWithoutNetworkd(ctx, bus, wired.record);
   for (const note of [...planned.notes, ...notes]) ctx.log.info(note);
 
   ctx.progress.step('create');
   await using undo = new AsyncDisposableStack();
+  await makeContainerStore(layout);
   await claimName(layout, name);
   undo.defer(() => removeContainerFiles(name, layout));
   await makeLayerDirectories(layout.containerDir(name));

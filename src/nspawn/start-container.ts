@@ -16,10 +16,11 @@ import type { ContainerRecord } from './record.ts';
 import { readRecord } from './state-file.ts';
 import { endUnit } from './stop-container.ts';
 import { prepareSubmounts } from './submount-layers.ts';
+import { demandSystemd } from './systemd-floor.ts';
 import { unitName } from './template-unit.ts';
-import { removeUnits, requireSystemd, writeUnits } from './unit-files.ts';
+import { removeUnits, writeUnits } from './unit-files.ts';
 import { settleUserConflict } from './user-conflict.ts';
-import { setLayerModes } from './write-layer.ts';
+import { makeContainerStore, setLayerModes } from './write-layer.ts';
 
 async function requireLower(record: ContainerRecord, { layout }: ContainerDeps): Promise<void> {
   const lower = lowerDirectory(record, layout.rootfsDir);
@@ -45,6 +46,7 @@ async function prepare(
   await unmountAtOrBelow(containerDir, ctx);
   await clearNspawnLeftovers(record.NAME, ctx);
   await ensurePreshift(ctx, record, deps);
+  await makeContainerStore(deps.layout);
   await setLayerModes(containerDir);
   await writeUnits(bus, record, await prepareSubmounts(record, deps), deps, ctx);
 }
@@ -127,7 +129,7 @@ export async function startContainer(
 ): Promise<ContainerStartResult> {
   const record = await readRecord(deps.layout, input.name);
   await using bus = await connectBus(ctx);
-  await requireSystemd(bus, ctx);
+  await demandSystemd(bus, ctx);
   const { activeState } = await unitState(bus, unitName(input.name), ctx);
   if (activeState === 'active' || activeState === 'reloading') {
     return { name: input.name, alreadyRunning: true, bootMs: 0 };

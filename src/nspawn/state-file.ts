@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, rm } from 'node:fs/promises';
+import { open, readdir, rm } from 'node:fs/promises';
 import { SdmeError } from '../base/errors.ts';
 import { nameProblem } from '../base/names.ts';
 import type { Layout } from '../base/paths.ts';
@@ -59,7 +59,6 @@ export async function lookAtClaim(layout: Layout, name: string): Promise<Claim> 
 export async function claimName(layout: Layout, name: string): Promise<void> {
   const path = layout.stateFile(name);
   try {
-    await mkdir(layout.stateDir, { recursive: true, mode: 0o700 });
     await using file = await open(path, 'wx', 0o600);
     await file.sync();
   } catch (cause) {

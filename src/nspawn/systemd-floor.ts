@@ -1,19 +1,27 @@
 import { existsSync } from 'node:fs';
 import { SdmeError } from '../base/errors.ts';
-import { connectBus } from '../system/systemd/bus.ts';
+import { type Bus, connectBus, type WaitOptions } from '../system/systemd/bus.ts';
 import { systemdVersion } from '../system/systemd/version.ts';
 
 /** The oldest systemd whose nspawn and D-Bus interfaces do what is asked of them (contract 1.1). */
 const oldest = 255;
 
 /**
- * What is wrong with a version of systemd such as `257.8-1` or `v255`, or undefined when it is new enough.
- * Leading digits count (contract 1.1, "Systemd floor").
+ * The number of a version of systemd such as `257.8-1` or `v255`: its leading digits (contract 1.1, "Systemd floor").
+ * @throws SdmeError `system.unsupported` when it is too old
  */
-export function systemdProblem(version: string): string | undefined {
+export function supportedSystemd(version: string): number {
   const found = /^v?([0-9]+)/.exec(version)?.[1];
-  if (found !== undefined && Number(found) >= oldest) return undefined;
-  return `systemd ${oldest} or later is required (found ${found ?? JSON.stringify(version)})`;
+  if (found !== undefined && Number(found) >= oldest) return Number(found);
+  throw new SdmeError(
+    'system.unsupported',
+    `systemd ${oldest} or later is required (found ${found ?? JSON.stringify(version)})`,
+  );
+}
+
+/** The number of the host's systemd. @throws SdmeError `system.unsupported` when it is too old; `dbus` */
+export async function demandSystemd(bus: Bus, options: WaitOptions = {}): Promise<number> {
+  return supportedSystemd(await systemdVersion(bus, options));
 }
 
 /**
@@ -23,6 +31,5 @@ export function systemdProblem(version: string): string | undefined {
 export async function requireSystemd(options: { readonly orNone?: boolean } = {}): Promise<void> {
   if (options.orNone === true && !existsSync('/run/systemd/system')) return;
   await using bus = await connectBus();
-  const problem = systemdProblem(await systemdVersion(bus));
-  if (problem !== undefined) throw new SdmeError('system.unsupported', problem);
+  await demandSystemd(bus);
 }

@@ -8,27 +8,14 @@ import { waitForLock } from '../system/fs/locks.ts';
 import { replaceFileIfChanged } from '../system/fs/replace-file.ts';
 import type { Bus, WaitOptions } from '../system/systemd/bus.ts';
 import { reloadUnits } from '../system/systemd/unit-files.ts';
-import { systemdVersion } from '../system/systemd/units.ts';
 import { plainFacts } from './arguments.ts';
 import type { ContainerDeps } from './deps.ts';
 import { deviceSpecifier } from './device-specifier.ts';
 import { limitsConfText } from './limits-conf.ts';
 import { nspawnConfText, type UnitPrograms } from './nspawn-conf.ts';
 import type { ContainerRecord } from './record.ts';
+import { demandSystemd } from './systemd-floor.ts';
 import { dropInDirectory, templateUnitName, templateUnitText, unitDirectory } from './template-unit.ts';
-
-/** The oldest systemd whose nspawn and machined do what is asked of them here. */
-const oldestSystemd = 255;
-
-/** systemd's version. @throws SdmeError `system.unsupported` when it is too old */
-export async function requireSystemd(bus: Bus, options: WaitOptions): Promise<number> {
-  const version = await systemdVersion(bus, options);
-  if (version >= oldestSystemd) return version;
-  throw new SdmeError(
-    'system.unsupported',
-    `systemd ${oldestSystemd} or later is required (found ${version})`,
-  );
-}
 
 async function findPrograms(): Promise<UnitPrograms> {
   return {
@@ -99,7 +86,7 @@ export async function writeUnits(
   { layout, settings }: ContainerDeps,
   options: { readonly signal: AbortSignal },
 ): Promise<void> {
-  const version = await requireSystemd(bus, options);
+  const version = await demandSystemd(bus, options);
   const template = templateUnitText({
     tasksMax: settings.tasks_max,
     bootTimeout: settings.boot_timeout,

@@ -69,8 +69,7 @@ export async function prepareEmbeddedDirectories(layout: Layout): Promise<void> 
   const problem = socketPathProblem(layout.queueSocket);
   if (problem !== undefined) throw new SdmeError('config.invalid', problem);
   try {
-    await mkdir(layout.dataDir, { recursive: true, mode: 0o755 });
-    for (const directory of [layout.runtimeDir, layout.queueDir]) {
+    for (const directory of [layout.dataDir, layout.runtimeDir, layout.queueDir]) {
       await mkdir(directory, { recursive: true, mode: 0o700 });
     }
     await chmod(layout.queueDir, 0o700);

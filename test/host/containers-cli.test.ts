@@ -85,27 +85,6 @@ describe('container verbs', { skip: outsideTestHost(), timeout: 200_000 }, () =>
     assert.deepEqual(await traces(store.layout, 'web'), []);
   });
 
-  const failures: readonly (readonly [args: string, code: number, says: RegExp])[] = [
-    ['create -r nope', 1, /^Error: fs not found: .*\/fs\/nope$/m],
-    ['create -r debian --memory 1X', 1, /invalid --memory suffix/],
-    ['create -r debian --cpus 0', 1, /--cpus must be positive/],
-    ['create -r debian -p 80:80', 1, /--port requires --network-veth, --network-bridge, or --network-zone/],
-    ['create -r debian -b /etc', 1, /invalid bind format/],
-    ['create -r debian --restart always', 1, /invalid restart policy/],
-    ['create --name Web -r debian', 1, /must start with a lowercase letter/],
-    ['start nobody', 1, /no container found matching 'nobody'/],
-    ['exec nobody true', 1, /no container found matching 'nobody'/],
-    ['create --no-such-flag', 2, /no-such-flag/],
-  ];
-  for (const [args, code, says] of failures) {
-    test(`sdme ${args} fails with code ${code} and says why`, async () => {
-      const ended = await sdme(...args.split(' '));
-      assert.equal(ended.code, code, ended.stderr);
-      assert.match(ended.stderr, says);
-      assert.equal(ended.stdout, '');
-    });
-  }
-
   test('a container without a name gets one, and it is all that is printed', async () => {
     const { stdout } = await ok('create', '-r', 'debian');
     assert.match(stdout, /^[a-z]+\n$/);

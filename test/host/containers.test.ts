@@ -275,9 +275,14 @@ describe('containers', { skip: outsideTestHost(), timeout: 300_000 }, () => {
     abort.abort(new SdmeError('job.handed-back', 'the worker ends'));
     await assert.rejects(starting, isError('job.handed-back', /ends/));
     assert.equal(await isRunning(store.layout, 'handed'), true);
-    // Run again, it finds the container up or on its way, and does not start another.
-    await output('rm', '-f', `${store.layout.containerDir('handed')}/upper/etc/systemd/system/dbus.socket`);
+    // Run again, it finds the container up and does not start another.
+    const leader = (): Promise<string> => output('machinectl', 'show', 'handed', '-P', 'Leader');
+    const before = await leader();
+    await waitFor('the unit', async () =>
+      (await output('systemctl', 'show', '-P', 'ActiveState', 'sdme@handed.service')).startsWith('active'),
+    );
     assert.equal((await start('handed')).alreadyRunning, true);
+    assert.equal(await leader(), before);
     await remove('handed');
   });
 

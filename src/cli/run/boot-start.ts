@@ -15,8 +15,8 @@ export async function switchBootStart(
   words: { readonly doing: string; readonly done: string },
 ): Promise<number> {
   const { detach } = parseOptions(schema, options);
-  const names = await chooseContainers(session, operands, { wanted: false });
-  return eachName(session, names, words, async (name) => {
+  const targets = await chooseContainers(session, operands, { wanted: false });
+  return eachName(session, targets, words, async (name) => {
     const input = parseInput(contracts[kind].input, { name });
     return (await runJob(session, kind, input, { detach })) !== undefined;
   });

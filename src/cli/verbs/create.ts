@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SdmeError } from '../../base/errors.ts';
 import { containerOptions } from '../parse/container-options.ts';
 import { detachOption, parseOptions } from '../parse/options.ts';
 import { createInput } from '../run/create.ts';
@@ -15,6 +16,7 @@ const schema = z.strictObject({
 /** `create`: makes a container (contract 1.4). */
 export const run: VerbRun = async ({ operands, options, session }) => {
   const { detach, started, timeout, ...container } = parseOptions(schema, options);
+  if (timeout !== undefined && !started) throw new SdmeError('usage', '--timeout requires --started');
   const input = await createInput(session, operands[0], container, { started, timeout });
   session.output.note(`creating '${input.name}'`);
   const result = await runJob(session, 'container.create', input, { detach });

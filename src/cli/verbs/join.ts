@@ -1,15 +1,10 @@
 import { z } from 'zod';
 import { SdmeError } from '../../base/errors.ts';
 import { contracts } from '../../contracts/index.ts';
-import {
-  chooseJoinUser,
-  execInApplication,
-  isRunning,
-  joinContainer,
-  matchContainer,
-} from '../../nspawn/read-side.ts';
+import { execInApplication, isRunning, matchContainer } from '../../nspawn/read-side.ts';
 import { applicationOption, defined, parseInput, parseOptions } from '../parse/options.ts';
 import { askYesNo } from '../run/confirm.ts';
+import { joinOnTerminal } from '../run/join-terminal.ts';
 import { runJob } from '../run/run-job.ts';
 import type { Session } from '../session.ts';
 import type { VerbRun } from '../verb.ts';
@@ -30,7 +25,7 @@ async function wantsStart(session: Session, name: string): Promise<boolean> {
 export const run: VerbRun = async ({ operands, command, options, session }) => {
   const { user, oci, start, timeout } = parseOptions(schema, options);
   const [wanted = ''] = operands;
-  const [layout, settings] = [await session.layout(), await session.settings()];
+  const layout = await session.layout();
   const container = await matchContainer(layout, wanted);
   if (!(await isRunning(layout, container))) {
     if (!start && !(await wantsStart(session, container))) {
@@ -46,15 +41,10 @@ export const run: VerbRun = async ({ operands, command, options, session }) => {
     });
     await runJob(session, 'container.start', input);
   }
-  const { environment, output } = session;
   if (oci !== undefined) {
-    output.note(`joining '${container}'`);
+    session.output.note(`joining '${container}'`);
     const how = { container, application: oci, command };
     return session.interrupt.leaveTo(() => execInApplication(layout, how));
   }
-  const as = await chooseJoinUser(layout, settings, { container, user, environment });
-  output.note(`joining '${container}'${as === undefined || as === user ? '' : ` as ${as}`}`);
-  const onTerminal = output.resultIsTerminal;
-  const how = { container, user, command, onTerminal, environment };
-  return session.interrupt.leaveTo(() => joinContainer(layout, settings, how));
+  return joinOnTerminal(session, { container, user, command });
 };

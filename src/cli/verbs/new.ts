@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { SdmeError } from '../../base/errors.ts';
 import { contracts } from '../../contracts/index.ts';
-import { joinContainer } from '../../nspawn/read-side.ts';
 import { containerOptions } from '../parse/container-options.ts';
 import { parseOptions } from '../parse/options.ts';
 import { createInput } from '../run/create.ts';
 import { hostRootNotes } from '../run/host-root-notes.ts';
+import { joinOnTerminal } from '../run/join-terminal.ts';
 import { runJob } from '../run/run-job.ts';
 import type { Session } from '../session.ts';
 import type { VerbRun } from '../verb.ts';
@@ -27,7 +27,7 @@ export const run: VerbRun = async ({ operands, command, options, session }) => {
     throw new SdmeError('usage', 'put `--` before the command: sdme new -r debian -- COMMAND');
   const input = await createInput(session, operands[0], container, { started: true, timeout });
   const { name } = input;
-  const { output, interrupt, environment } = session;
+  const { output, interrupt } = session;
   for (const note of hostRootNotes(input)) output.note(note);
   output.note(`creating '${name}'`);
   await runJob(session, 'container.create', input);
@@ -35,10 +35,7 @@ export const run: VerbRun = async ({ operands, command, options, session }) => {
   try {
     // A cancel that came when the container was made already: nobody is to join it any more.
     interrupt.signal.throwIfAborted();
-    output.note(`joining '${name}'`);
-    const [layout, settings] = [await session.layout(), await session.settings()];
-    const how = { container: name, user, command, onTerminal: output.resultIsTerminal, environment };
-    code = await interrupt.leaveTo(() => joinContainer(layout, settings, how));
+    code = await joinOnTerminal(session, { container: name, user, command });
   } catch (error) {
     output.note(`join failed, removing '${name}'`);
     await remove(session, name);

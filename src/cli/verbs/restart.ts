@@ -19,10 +19,10 @@ const schema = z.strictObject({
 export const run: VerbRun = async ({ operands, options, session }) => {
   const { all, detach, timeout, ...how } = parseOptions(schema, options);
   const mode = stopModeOf(how);
-  const names = await chooseContainers(session, operands, { wanted: all, statuses: ['running'] });
-  if (names.length === 0) session.output.note('no running containers to restart');
+  const targets = await chooseContainers(session, operands, { wanted: all, statuses: ['running'] });
+  if (targets.length === 0) session.output.note('no running containers to restart');
   else await requireSystemd();
-  return eachName(session, names, { doing: 'restarting', done: 'restarted' }, async (name) => {
+  return eachName(session, targets, { doing: 'restarting', done: 'restarted' }, async (name) => {
     const input = parseInput(contracts['container.restart'].input, { name, mode, ...defined({ timeout }) });
     return (await runJob(session, 'container.restart', input, { detach })) !== undefined;
   });

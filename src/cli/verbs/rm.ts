@@ -16,10 +16,18 @@ const schema = z.strictObject({
 /** `rm`: stops and removes containers; the data of their volumes stays (contract 1.5). */
 export const run: VerbRun = async ({ operands, options, session }) => {
   const { all, detach, force } = parseOptions(schema, options);
-  const names = await chooseContainers(session, operands, { wanted: all });
-  if (names.length === 0) session.output.note('no containers to remove');
-  else if (all && !(await confirmRemoval(session, names, force))) return 1;
-  return eachName(session, names, { doing: 'removing', done: 'removed' }, async (name) => {
+  const targets = await chooseContainers(session, operands, { wanted: all });
+  if (targets.length === 0) session.output.note('no containers to remove');
+  else if (
+    all &&
+    !(await confirmRemoval(
+      session,
+      targets.filter((target) => typeof target === 'string'),
+      force,
+    ))
+  )
+    return 1;
+  return eachName(session, targets, { doing: 'removing', done: 'removed' }, async (name) => {
     const input = parseInput(contracts['container.rm'].input, { name });
     return (await runJob(session, 'container.rm', input, { detach })) !== undefined;
   });

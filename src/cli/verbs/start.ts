@@ -16,10 +16,10 @@ const schema = z.strictObject({
 /** `start`: boots containers and waits until they are up (contract 1.5). */
 export const run: VerbRun = async ({ operands, options, session }) => {
   const { all, detach, timeout } = parseOptions(schema, options);
-  const names = await chooseContainers(session, operands, { wanted: all, statuses: ['stopped'] });
-  if (names.length === 0) session.output.note('no stopped containers to start');
+  const targets = await chooseContainers(session, operands, { wanted: all, statuses: ['stopped'] });
+  if (targets.length === 0) session.output.note('no stopped containers to start');
   else await requireSystemd();
-  return eachName(session, names, { doing: 'starting', done: 'started' }, async (name) => {
+  return eachName(session, targets, { doing: 'starting', done: 'started' }, async (name) => {
     const input = parseInput(contracts['container.start'].input, { name, ...defined({ timeout }) });
     return (await runJob(session, 'container.start', input, { detach })) !== undefined;
   });

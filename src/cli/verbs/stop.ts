@@ -14,9 +14,9 @@ export const run: VerbRun = async ({ operands, options, session }) => {
   const { all, detach, ...how } = parseOptions(schema, options);
   const mode = stopModeOf(how);
   const statuses = ['running', 'starting', 'stopping'] as const;
-  const names = await chooseContainers(session, operands, { wanted: all, statuses });
-  if (names.length === 0) session.output.note('no running containers to stop');
-  return eachName(session, names, { doing: 'stopping', done: 'stopped' }, async (name) => {
+  const targets = await chooseContainers(session, operands, { wanted: all, statuses });
+  if (targets.length === 0) session.output.note('no running containers to stop');
+  return eachName(session, targets, { doing: 'stopping', done: 'stopped' }, async (name) => {
     const input = parseInput(contracts['container.stop'].input, { name, mode });
     return (await runJob(session, 'container.stop', input, { detach })) !== undefined;
   });

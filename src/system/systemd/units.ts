@@ -1,9 +1,8 @@
 import { z } from 'zod';
-import { SdmeError } from '../../base/errors.ts';
 import type { Bus, BusMatch, WaitOptions } from './bus.ts';
 import { busErrorName } from './bus-error.ts';
 import { pathElement } from './object-path.ts';
-import { getProperties, getProperty } from './properties.ts';
+import { getProperties } from './properties.ts';
 
 const service = 'org.freedesktop.systemd1';
 const managerInterface = 'org.freedesktop.systemd1.Manager';
@@ -58,14 +57,6 @@ export async function listUnitStates(
       { loadState, activeState, subState, hasJob: job !== 0 },
     ]),
   );
-}
-
-/** The leading number of systemd's version, e.g. 257 of `257.9-1~deb13u1`. */
-export async function systemdVersion(bus: Bus, options: WaitOptions = {}): Promise<number> {
-  const value = await getProperty(bus, { ...manager, of: managerInterface, name: 'Version' }, options);
-  const match = /[0-9]+/.exec(z.string().parse(value));
-  if (match === null) throw new SdmeError('dbus', `systemd reports no version: ${String(value)}`);
-  return Number(match[0]);
 }
 
 /** Asks systemd to send its signals to this connection; it sends none to those who did not ask. */
