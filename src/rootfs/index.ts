@@ -3,7 +3,7 @@ export { importRootfs } from './import/import.ts';
 export type { Applications } from './import/work.ts';
 export { readOsRelease } from './inspect.ts';
 export { prettyName } from './os-release.ts';
-export { type PlannedImport, planImport } from './plan/plan.ts';
+export { planImport } from './plan/plan.ts';
 export type { ImportPlan, PlannedPiece, PlannedSource } from './plan/sum.ts';
 export * from './read-side.ts';
 export { removeRootfs } from './remove.ts';

@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { handleContainerCreate } from '../../jobs/container-create.ts';
 import { handleContainerRm } from '../../jobs/container-rm.ts';
 import { handleContainerStart } from '../../jobs/container-start.ts';
+import { handleContainerStop } from '../../jobs/container-stop.ts';
 import { handleFsImport } from '../../jobs/fs-import.ts';
 import { handleFsRm } from '../../jobs/fs-rm.ts';
 import { SdmeError } from '../../src/base/errors.ts';
@@ -42,7 +43,7 @@ describe('imports', { skip: outsideTestHost(), timeout: 300_000 }, () => {
     );
   const removeRootfs = (name: string) => handleFsRm(loggedContext().ctx, { name }, store);
 
-  /** Boots a container of the rootfs, runs a command in it, and removes the container. */
+  /** Boots a container of the rootfs, runs a command in it, stops it, and removes it. */
   const bootAndRemove = async (
     rootfs: string,
     inBetween: () => Promise<void> = async () => {},
@@ -54,12 +55,13 @@ describe('imports', { skip: outsideTestHost(), timeout: 300_000 }, () => {
     const { program, args } = execCommand({ container: name, command: ['cat', '/etc/os-release'] });
     assert.match(await output(program, ...args), /^ID=debian$/m);
     await inBetween();
+    await handleContainerStop(loggedContext().ctx, contracts['container.stop'].input.parse({ name }), store);
     await handleContainerRm(loggedContext().ctx, { name }, store);
     assert.deepEqual(await traces(store.layout, name), []);
   };
 
   for (const kind of ['tarball', 'directory', 'layout'] as const) {
-    test(`a rootfs imported from a ${kind} boots, and is removed without a trace`, async () => {
+    test(`a rootfs imported from a ${kind} boots, runs a command, stops, and is removed without a trace`, async () => {
       const source = kind === 'directory' ? debian.root : debian[kind];
       const result = await importAs(kind, source);
       assert.equal(result.kind, kind);

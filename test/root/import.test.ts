@@ -9,7 +9,6 @@ import { SdmeError } from '../../src/base/errors.ts';
 import { parseKeyValues } from '../../src/base/key-values.ts';
 import { blobPath } from '../../src/oci/blobs/cache-files.ts';
 import { importRootfs } from '../../src/rootfs/import/import.ts';
-import { planImport } from '../../src/rootfs/plan/plan.ts';
 import { registryMissing, startDockerRegistry } from '../helpers/docker-registry.ts';
 import { seenContext } from '../helpers/images-room.ts';
 import { importInput, openTestStore, rootMissing, type TestStore } from '../helpers/import-store.ts';
@@ -166,16 +165,6 @@ test('an image of a registry is imported; again, its layers come from the cache'
   const source = `${registry.host}/team/base:one`;
   const compressed = image.layers.reduce((sum, { size }) => sum + size, 0);
 
-  const plan = await planImport(detachedContext(), store, [
-    { source, name: 'a' },
-    { source, name: 'b' },
-    { source: '/nowhere', name: 'c' },
-  ]);
-  assert.equal(plan.bytesToFetch, compressed);
-  assert.equal(plan.bytesShared, compressed);
-  assert.equal(plan.sources[2]?.error?.code, 'not-found');
-  await assert.rejects(readdir(store.layout.dataDir), { code: 'ENOENT' }, 'a plan writes nothing');
-
   const first = await importRootfs(detachedContext(), store, importInput(source));
   await checkImage(store);
   assert.deepEqual([first.fetchedBytes, first.cachedBytes], [compressed, 0]);
@@ -184,8 +173,6 @@ test('an image of a registry is imported; again, its layers come from the cache'
   const second = await importRootfs(detachedContext(), store, importInput(source, { name: 'second' }));
   await checkImage(store, 'second');
   assert.deepEqual([second.fetchedBytes, second.cachedBytes], [0, compressed]);
-  const cached = await planImport(detachedContext(), store, [{ source, name: 'a' }]);
-  assert.deepEqual([cached.bytesToFetch, cached.bytesCached], [0, compressed]);
 });
 
 test('a blob that was damaged in the cache is fetched again', { skip: noRegistry }, async () => {

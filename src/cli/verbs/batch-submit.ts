@@ -33,9 +33,10 @@ export function planLines(plan: ImportPlan): string[] {
   const failing = plan.sources.flatMap(({ source, error }) =>
     error === undefined ? [] : [`error: ${source}: ${error.message}`],
   );
+  const unknown = plan.sources.filter(({ sizeUnknown }) => sizeUnknown).length;
   return [
     `sources = ${plan.sources.length}`,
-    `to fetch = ${formatSize(plan.bytesToFetch)}`,
+    `to fetch = ${formatSize(plan.bytesToFetch)}${unknown === 0 ? '' : ` and ${unknown} of unknown size`}`,
     `saved by sharing = ${formatSize(plan.bytesShared)}`,
     `in the cache = ${formatSize(plan.bytesCached)}`,
     `disk needed = ${formatSize(plan.diskNeeded)} (estimate)`,

@@ -1,11 +1,13 @@
 import type { Context } from '../../base/context.ts';
 import type { Digest } from '../../base/digests.ts';
+import type { ImageConfig } from '../image-config.ts';
 import type { ImageSource } from './image-source.ts';
 
 /** What an import would fetch. Bytes are compressed ones. */
 export interface ImagePlan {
   readonly reference: string;
   readonly manifestDigest: Digest;
+  readonly config: ImageConfig;
   /** Each digest once, so that plans of several images can be added up without counting a shared layer twice. */
   readonly layers: readonly { readonly digest: Digest; readonly size: number; readonly here: boolean }[];
   readonly totalBytes: number;
@@ -25,6 +27,7 @@ export async function planImage(ctx: Context, source: ImageSource): Promise<Imag
   return {
     reference: image.reference,
     manifestDigest: image.manifestDigest,
+    config: image.config,
     layers: all,
     totalBytes: sum(all),
     bytesToFetch: sum(all.filter(({ here }) => !here)),

@@ -4,6 +4,7 @@ import { run } from '../../system/exec/run.ts';
 import { filterXattrs } from '../../system/fs/filter-xattrs.ts';
 import { checkSpace, diskSpace } from '../disk-space.ts';
 import { checkCopySource } from './source.ts';
+import { treeSize } from './tree-size.ts';
 import { keepsXattr } from './xattr-rules.ts';
 
 /** What was written. */
@@ -11,16 +12,6 @@ export interface Copied {
   readonly entries: number;
   /** Bytes of file content. */
   readonly bytes: number;
-}
-
-/** Bytes and entries of a tree on one file system, as du(1) counts them. */
-async function treeSize(ctx: Context, source: string): Promise<{ bytes: number; inodes: number }> {
-  const options = ['--summarize', '--one-file-system'];
-  const count = async (unit: string): Promise<number> => {
-    const { stdout } = await run('du', [...options, unit, '--', source], { signal: ctx.signal });
-    return Number(/^[0-9]+/.exec(stdout)?.[0] ?? 0);
-  };
-  return { bytes: await count('--block-size=1'), inodes: await count('--inodes') };
 }
 
 /** A full disk is told by what cp says; everything else stays as it is. */
@@ -46,7 +37,7 @@ function copyError(thrown: unknown, target: string): unknown {
  */
 export async function copyTree(ctx: Context, from: string, target: string, store: string): Promise<Copied> {
   const source = await checkCopySource(from, store);
-  const need = await treeSize(ctx, source.path);
+  const need = await treeSize(source.path, ctx.signal);
   if (!source.shares) checkSpace(target, await diskSpace(target), need);
   const item = ctx.progress.item('copy', { label: from, unit: 'files', total: need.inodes });
   const options = ['--archive', '--no-preserve=context', '--one-file-system', '--reflink=auto', '--verbose'];

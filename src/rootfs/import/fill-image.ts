@@ -2,19 +2,20 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Context } from '../../base/context.ts';
 import { SdmeError } from '../../base/errors.ts';
-import { type ImageSource, parsePlatform, type ResolvedImage } from '../../oci/index.ts';
+import type { ImageSource, ResolvedImage } from '../../oci/index.ts';
 import { takeLock } from '../../system/fs/locks.ts';
 import { removeTree } from '../../system/fs/remove-tree.ts';
-import { classifyImage, decideTreatment, type ImageTreatment, takenAs } from '../classify.ts';
+import { classifyImage, type ImageTreatment, takenAs } from '../classify.ts';
 import { openPlain } from '../decompress.ts';
 import type { DetectedSource } from '../detect.ts';
 import { checkSpace, diskSpace, leastUnpackFactor } from '../disk-space.ts';
-import { noBase, rootfsExists } from '../store.ts';
 import type { Unpacker } from '../unpack/child-process.ts';
 import type { Unpacked } from '../unpack/unpack.ts';
+import { checkBase } from './check-target.ts';
 import type { ByteOrigins, Filled } from './filled.ts';
 import { feedLayers } from './layer-feed.ts';
 import { makeApplicationRoot } from './on-base.ts';
+import { sourceOptions, treatmentOf } from './treatment.ts';
 import { startUnpackerFor, unpackInto } from './unpack-into.ts';
 import type { ImportWork } from './work.ts';
 
@@ -23,10 +24,7 @@ export type ImageOrigin = Extract<DetectedSource, { kind: 'registry' | 'layout' 
 
 async function openSource({ ctx, store, input }: ImportWork, origin: ImageOrigin): Promise<ImageSource> {
   const { images } = store;
-  const options = {
-    noCache: input.noCache,
-    ...(input.platform === undefined ? {} : { platform: parsePlatform(input.platform) }),
-  };
+  const options = sourceOptions(input);
   switch (origin.kind) {
     case 'registry':
       return images.registry(origin.reference, options);
@@ -41,18 +39,11 @@ async function openSource({ ctx, store, input }: ImportWork, origin: ImageOrigin
   }
 }
 
-/** The rootfs for an application: the one that was asked for, or else the configuration's. */
-function baseFor({ input, store }: ImportWork): string | undefined {
-  const { default_base_fs: usual } = store.settings;
-  return input.baseFs ?? (usual === '' || usual === input.name ? undefined : usual);
-}
-
 /** Says what the image is, and refuses what cannot be imported as it was asked for. */
-function classify(work: ImportWork, image: ResolvedImage): ImageTreatment {
-  const { ctx, input } = work;
-  const found = classifyImage(image.config);
-  ctx.log.info(takenAs(found, input) === 'base' ? 'OCI image: base OS' : 'OCI image: application');
-  return decideTreatment(found, { ...input, baseFs: baseFor(work) });
+function classify({ ctx, store, input }: ImportWork, { config }: ResolvedImage): ImageTreatment {
+  const taken = takenAs(classifyImage(config), input);
+  ctx.log.info(taken === 'base' ? 'OCI image: base OS' : 'OCI image: application');
+  return treatmentOf(config, input, store.settings);
 }
 
 /** Refuses what the disk cannot hold: the layers unpacked, and those still to be fetched if they are kept beside. */
@@ -118,7 +109,7 @@ async function placeOnBase(
   const own =
     input.baseFs === undefined ? ({ kind: 'fs', name: baseFs, mode: 'shared' } as const) : undefined;
   await using _lock = own === undefined ? undefined : await takeLock(store.layout, own);
-  if (!(await rootfsExists(store.layout, baseFs))) throw noBase(baseFs);
+  await checkBase(store.layout, baseFs);
   const root = await makeApplicationRoot(work, baseFs, name);
   return { name, root, finish: () => applications.place(ctx, tree, { name, reference, config }) };
 }

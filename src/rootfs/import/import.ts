@@ -11,8 +11,8 @@ import { clearStale } from '../gc.ts';
 import { missingParts } from '../inspect.ts';
 import { prepareTree } from '../prepare/prepare.ts';
 import { factsOf } from '../source-facts.ts';
-import { type ImportStore, makeStore, noBase, rootfsExists } from '../store.ts';
-import { checkUnused } from '../usage.ts';
+import { type ImportStore, makeStore } from '../store.ts';
+import { checkBase, checkName } from './check-target.ts';
 import { commitImport } from './commit.ts';
 import { fillFromDirectory } from './fill-directory.ts';
 import { fillFromImage } from './fill-image.ts';
@@ -20,24 +20,6 @@ import { fillFromTarball } from './fill-tarball.ts';
 import type { Filled } from './filled.ts';
 import { committedResult } from './records.ts';
 import type { Applications, ImportWork } from './work.ts';
-
-/** Refuses what cannot succeed before anything is fetched. */
-async function checkTarget({ layout }: ImportStore, input: FsImportInput): Promise<void> {
-  const { name, force, baseFs } = input;
-  if (await rootfsExists(layout, name)) {
-    if (!force) {
-      throw new SdmeError(
-        'exists',
-        `fs already exists: ${name}; use --force to replace it or --name <name> to import separately`,
-        { facts: { name } },
-      );
-    }
-    await checkUnused(layout, name);
-  }
-  if (baseFs !== undefined && !(await rootfsExists(layout, baseFs))) {
-    throw noBase(baseFs);
-  }
-}
 
 /** What the source is; a URL is downloaded first, and what came is looked at. */
 async function detect(work: ImportWork): Promise<Exclude<DetectedSource, { kind: 'url' }>> {
@@ -117,7 +99,8 @@ export async function importRootfs(
   await clearStale(ctx, store, input.name);
   const done = await committedResult(layout, input.name, ctx.jobId);
   if (done !== undefined) return done;
-  await checkTarget(store, input);
+  await checkName(layout, input);
+  if (input.baseFs !== undefined) await checkBase(layout, input.baseFs);
   const place = layout.rootfsDir(input.name);
   await using cleanup = new AsyncDisposableStack();
   const staging = cleanup.use(await makeStaging(place, 'import'));

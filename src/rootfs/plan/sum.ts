@@ -1,12 +1,15 @@
 import type { ErrorRecord } from '../../base/errors.ts';
 import { usualUnpackFactor } from '../disk-space.ts';
 
-/** A piece that is fetched: a layer by digest, or a download by URL. Equal ids are fetched once. */
+/** A piece that is fetched: a layer by digest, or a download by URL. */
 export interface PlannedPiece {
   readonly id: string;
+  /** Bytes; 0 when the server does not say. */
   readonly size: number;
-  /** It is on this machine already. */
+  /** It is in the cache already. */
   readonly here: boolean;
+  /** It is kept, and so fetched once for all that want it; others are fetched by each import anew. */
+  readonly kept: boolean;
 }
 
 /** What one source of a batch would take. */
@@ -20,13 +23,15 @@ export interface PlannedSource {
   readonly localBytes: number;
   /** Whether `localBytes` are compressed, so that they grow. */
   readonly compressed: boolean;
+  /** A server did not say how much it has, so that it counts as nothing. */
+  readonly sizeUnknown?: true;
   readonly error?: ErrorRecord;
 }
 
 /** What a batch of imports would fetch and need. Bytes; estimates where marked. */
 export interface ImportPlan {
   readonly sources: readonly PlannedSource[];
-  /** What would come over the network, each piece once. */
+  /** What would come over the network. */
   readonly bytesToFetch: number;
   /** What is saved because several sources want the same piece. */
   readonly bytesShared: number;
@@ -44,26 +49,31 @@ function unpackedBytes(source: PlannedSource): number {
   return growing * usualUnpackFactor + (source.compressed ? 0 : source.localBytes);
 }
 
-/** Adds up what sources would take; a piece that several want is counted once. `keeps`: the cache keeps what is fetched. */
+/**
+ * Adds up what sources would take. Of what the cache keeps, a piece that several want is counted once;
+ * `cacheSize` is the most that it holds.
+ */
 export function sumPlan(
   sources: readonly PlannedSource[],
   diskAvailable: number,
-  keeps: boolean,
+  cacheSize: number,
 ): ImportPlan {
   const seen = new Set<string>();
   let bytesToFetch = 0;
   let bytesShared = 0;
   let bytesCached = 0;
-  for (const { pieces } of sources) {
-    for (const { id, size, here } of pieces) {
-      if (here) bytesCached += size;
-      else if (seen.has(id)) bytesShared += size;
-      else bytesToFetch += size;
-      seen.add(id);
+  let bytesKept = 0;
+  for (const { id, size, here, kept } of sources.flatMap(({ pieces }) => pieces)) {
+    if (here) bytesCached += size;
+    else if (kept && seen.has(id)) bytesShared += size;
+    else {
+      bytesToFetch += size;
+      if (kept) bytesKept += size;
     }
+    if (kept) seen.add(id);
   }
   const trees = sources.reduce((sum, source) => sum + unpackedBytes(source), 0);
-  const diskNeeded = Math.ceil(trees + (keeps ? bytesToFetch : 0));
+  const diskNeeded = Math.ceil(trees + Math.min(bytesKept, cacheSize));
   return {
     sources,
     bytesToFetch,
