@@ -29,7 +29,7 @@ export const errorRecord = z.strictObject({
   code: errorCode,
   message: z.string(),
   retryable: z.boolean(),
-  causes: z.array(z.string()),
+  causes: z.array(z.string()).readonly(),
   facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
 });
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type ErrorRecord, isErrorCode } from '../../base/errors.ts';
+import { errorRecord } from '../../contracts/job.ts';
 
 /** Limits of one unpacking, over all its layers. */
 export interface UnpackLimits {
@@ -45,15 +45,6 @@ export interface LayerOrder {
 export interface Growth {
   readonly length: number;
 }
-
-const errorFields = z.object({
-  code: z.string().refine(isErrorCode),
-  message: z.string(),
-  retryable: z.boolean(),
-  causes: z.array(z.string()),
-  facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
-});
-const errorRecord = z.custom<ErrorRecord>((value) => errorFields.safeParse(value).success);
 
 /** What the child says, one JSON text a line. `bytes` are of the file as it lies there, compressed. */
 export const childMessage = z.discriminatedUnion('type', [

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type ErrorRecord, isErrorCode } from '../../base/errors.ts';
+import { errorRecord } from '../../contracts/job.ts';
 import type { UidShift } from '../uid-shift.ts';
 
 /** What the child is started with, as its only argument. Paths are trusted. */
@@ -12,15 +12,6 @@ export interface ShiftStart {
   readonly notes: string;
   readonly threads: number;
 }
-
-const errorFields = z.object({
-  code: z.string().refine(isErrorCode),
-  message: z.string(),
-  retryable: z.boolean(),
-  causes: z.array(z.string()),
-  facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
-});
-const errorRecord = z.custom<ErrorRecord>((value) => errorFields.safeParse(value).success);
 
 /** What the child says, one JSON text a line: how many files there are, how many it is past, how it ended. */
 export const shiftMessage = z.discriminatedUnion('type', [
