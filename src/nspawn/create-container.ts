@@ -9,6 +9,7 @@ import { pathExists } from '../system/fs/path-exists.ts';
 import { type Bus, connectBus } from '../system/systemd/bus.ts';
 import { disableUnits, enableUnits } from '../system/systemd/unit-files.ts';
 import { unitState } from '../system/systemd/units.ts';
+import { rehearseBinds } from './bind-mapping.ts';
 import type { ContainerDeps } from './deps.ts';
 import { type LayerFacts, planLayer } from './layer-plan.ts';
 import { clearName, isOwnWork, makerFile } from './name-conflicts.ts';
@@ -169,6 +170,7 @@ export async function createContainer(
   writeLayer(join(layout.containerDir(name), 'upper'), root, planLayer(record, facts));
   giveLayerToUsers(record, deps);
   await makeVolumes(volumes, record, layout, undo);
+  await rehearseBinds(ctx, record);
   await writeFile(makerFile(layout, name), ctx.jobId, { mode: 0o600 });
   if (input.enable) await enableAtBoot(ctx, bus, record, deps, undo);
   ctx.signal.throwIfAborted();

@@ -29,12 +29,15 @@ export interface NspawnConfOptions {
 
 /**
  * Lets the container open the device nodes that are bound into it, as nspawn does when it makes the unit itself
- * (systemd-nspawn(1), --bind=; systemd.resource-control(5), DeviceAllow=). The template allows next to none.
+ * (systemd-nspawn(1), --bind=; systemd.resource-control(5), DeviceAllow=). The template allows next to none. Of a
+ * device that it may open, such as /dev/fuse, nspawn makes a node of its own, and with users of their own ends when it
+ * may not; they may make none in any case, whatever the policy says.
  */
 function deviceLines({ record, facts }: NspawnConfOptions): string[] {
   return record.BINDS.flatMap(({ host, mode }) => {
     const node = facts.deviceNode(host);
-    return node === undefined ? [] : [`DeviceAllow=${quoteArgument(node)} ${mode === 'ro' ? 'r' : 'rw'}`];
+    const access = mode === 'ro' ? 'r' : record.USERNS === undefined ? 'rw' : 'rwm';
+    return node === undefined ? [] : [`DeviceAllow=${quoteArgument(node)} ${access}`];
   });
 }
 

@@ -7,6 +7,7 @@ import { type Bus, connectBus } from '../system/systemd/bus.ts';
 import { resetFailedUnit, startUnit, unitState } from '../system/systemd/units.ts';
 import { requireApparmorProfile } from './apparmor.ts';
 import { lowerDirectory } from './arguments.ts';
+import { rehearseBinds } from './bind-mapping.ts';
 import { waitForBoot } from './boot-wait.ts';
 import type { ContainerDeps } from './deps.ts';
 import { logJournalTail } from './journal-tail.ts';
@@ -45,6 +46,7 @@ async function prepare(
   // A host that crashed or a unit that was killed leaves its mounts, and others must not cover them.
   await unmountAtOrBelow(containerDir, ctx);
   await clearNspawnLeftovers(record.NAME, ctx);
+  await rehearseBinds(ctx, record);
   await ensurePreshift(ctx, record, deps);
   await makeContainerStore(deps.layout);
   await setLayerModes(containerDir);

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SdmeError } from '../base/errors.ts';
 import type { Layout } from '../base/paths.ts';
@@ -9,8 +9,8 @@ import { replaceFileIfChanged } from '../system/fs/replace-file.ts';
 import type { Bus, WaitOptions } from '../system/systemd/bus.ts';
 import { reloadUnits } from '../system/systemd/unit-files.ts';
 import { plainFacts } from './arguments.ts';
+import { boundDevices } from './bound-devices.ts';
 import type { ContainerDeps } from './deps.ts';
-import { deviceSpecifier } from './device-specifier.ts';
 import { limitsConfText } from './limits-conf.ts';
 import { nspawnConfText, type UnitPrograms } from './nspawn-conf.ts';
 import type { ContainerRecord } from './record.ts';
@@ -25,21 +25,6 @@ async function findPrograms(): Promise<UnitPrograms> {
     nsenter: await findProgram('nsenter'),
     busctl: await findProgram('busctl'),
   };
-}
-
-/** The bind sources of a record that are device nodes, and what a device policy calls them. */
-async function deviceSources(record: ContainerRecord): Promise<ReadonlyMap<string, string>> {
-  const devices = new Map<string, string>();
-  for (const { host } of record.BINDS) {
-    try {
-      const source = await stat(host);
-      if (source.isCharacterDevice()) devices.set(host, deviceSpecifier(host, 'char', source.rdev));
-      if (source.isBlockDevice()) devices.set(host, deviceSpecifier(host, 'block', source.rdev));
-    } catch (cause) {
-      throw new SdmeError('not-found', `bind host path does not exist: ${host}`, { cause });
-    }
-  }
-  return devices;
 }
 
 async function writeLimits(record: ContainerRecord): Promise<boolean> {
@@ -92,7 +77,7 @@ export async function writeUnits(
     bootTimeout: settings.boot_timeout,
     systemdVersion: version,
   });
-  const devices = await deviceSources(record);
+  const devices = await boundDevices(record);
   const conf = nspawnConfText({
     record,
     layout,

@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { listContainers } from '../../src/nspawn/index.ts';
+import { chooseSubmounts } from '../../src/nspawn/submounts.ts';
 import { listMounts } from '../../src/system/mounts.ts';
-import { type ContainerStore, containerStore, output, outsideTestHost } from '../helpers/container-host.ts';
+import {
+  type ContainerStore,
+  containerStore,
+  output,
+  outsideTestHost,
+  traces,
+} from '../helpers/container-host.ts';
 import { type Containers, containersOf } from '../helpers/containers.ts';
 import { loopDisk, noLoopDisk } from '../helpers/loop-disk.ts';
 
@@ -78,6 +85,50 @@ describe("clones of the host's root", { skip: outsideTestHost(), timeout: 200_00
     await containers.start('disk');
     assert.equal(await shell('disk', `cat ${disk}/note`), 'changed');
     await containers.remove('disk');
+  });
+
+  test('a clone with users of its own has files of its own where the host’s cannot be mapped', async (t: TestContext) => {
+    if (noDisk !== undefined) return t.skip(noDisk);
+    // Big file systems of the machine that runs the tests are left out.
+    const mounts = (await listMounts()).filter(({ mountPoint }) => mountPoint !== '/' && mountPoint !== disk);
+    const opaqueDirs = ['/etc/systemd/system', '/var/log', ...chooseSubmounts(mounts, [])];
+    writeFileSync(`${disk}/owned`, 'on the disk\n');
+    chownSync(`${disk}/owned`, 1000, 1000);
+    const before = statSync('/usr/bin/passwd');
+    await clone('foreign', { userns: true, opaqueDirs });
+    const root = (await listMounts()).find(({ mountPoint }) => mountPoint === '/');
+    const state = readFileSync(store.layout.stateFile('foreign'), 'utf8');
+    const mapping = root?.fsType === 'overlay' ? 'shift' : 'idmap';
+    assert.match(state, new RegExp(`^USERNS_MAPPING=${mapping}$`, 'm'));
+    assert.match(await shell('foreign', 'cat /proc/self/uid_map'), /^0 +\d{6,} +65536$/);
+    assert.equal(
+      await shell('foreign', `stat -c '%u %a' /usr/bin/passwd; stat -c %u ${disk}/owned; cat ${disk}/owned`),
+      '0 4755\n1000\non the disk',
+    );
+    await shell(
+      'foreign',
+      `touch /usr/bin/of-the-clone; echo changed > ${disk}/owned; chown root /etc/passwd`,
+    );
+    const { uid, mode, ctimeMs } = statSync('/usr/bin/passwd');
+    assert.deepEqual([uid, mode, ctimeMs], [before.uid, before.mode, before.ctimeMs]);
+    assert.ok(!existsSync('/usr/bin/of-the-clone'));
+    assert.deepEqual(
+      [statSync(`${disk}/owned`).uid, readFileSync(`${disk}/owned`, 'utf8')],
+      [1000, 'on the disk\n'],
+    );
+    await containers.stop('foreign');
+    await containers.start('foreign');
+    assert.equal(await shell('foreign', `cat ${disk}/owned`), 'changed');
+    await containers.remove('foreign');
+
+    if (mapping !== 'shift') return;
+    // Nor are they copied against the setting.
+    await using mapped = containersOf({ ...store, settings: { ...store.settings, userns_mapping: 'idmap' } });
+    await assert.rejects(mapped.create('unmapped', { rootfs: undefined, userns: true, opaqueDirs }), {
+      code: 'system.unsupported',
+      message: /cannot be mapped into a user namespace by mounts$/,
+    });
+    assert.deepEqual(await traces(store.layout, 'unmapped'), []);
   });
 
   test('a link that a clone leaves where a mount point was leads nowhere on the host', async (t: TestContext) => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { lstatSync, readFileSync } from 'node:fs';
+import { chownSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -9,6 +9,7 @@ import { handleContainerStart } from '../../jobs/container-start.ts';
 import { contracts, type InputOf } from '../../src/contracts/index.ts';
 import { execCommand } from '../../src/nspawn/exec-command.ts';
 import { pickedUidBase, uidRangeSize } from '../../src/security/uid-ranges.ts';
+import { listMounts } from '../../src/system/mounts.ts';
 import {
   type ContainerStore,
   containerStore,
@@ -124,6 +125,67 @@ describe('user namespaces without copying', { skip: outsideTestHost(), timeout: 
     await start('killed');
     assert.equal(await execInside('killed', 'stat', '-c', '%u', '/root/kept'), '0\n');
     await remove('killed');
+  });
+
+  test('what is bound into it has its owners on both sides: directories and files mapped, device nodes as they are', async (t) => {
+    const shared = join(store.layout.dataDir, 'shared');
+    mkdirSync(shared);
+    writeFileSync(join(shared, 'file'), '');
+    chownSync(join(shared, 'file'), 1000, 1000);
+    const binds = [`${shared}:/mnt/shared`, `${shared}:/mnt/fixed:ro`, `${shared}/file:/mnt/file`];
+    const devices = ['/dev/fuse:/dev/given', '/dev/null:/mnt/null:ro'];
+    await made('bound', { binds: [...binds, ...devices], started: true, timeout: 60 });
+    const owners = await execInside(
+      'bound',
+      ...[
+        'stat',
+        '-c',
+        '%u:%g',
+        '/mnt/shared',
+        '/mnt/shared/file',
+        '/mnt/fixed/file',
+        '/mnt/file',
+        '/dev/given',
+      ],
+    );
+    assert.equal(owners, '0:0\n1000:1000\n1000:1000\n1000:1000\n65534:65534\n');
+    await execInside('bound', 'touch', '/mnt/shared/made');
+    const { uid, gid } = lstatSync(join(shared, 'made'));
+    assert.deepEqual([uid, gid], [0, 0]);
+    await assert.rejects(execInside('bound', 'touch', '/mnt/fixed/x'), /Read-only file system/);
+    await execInside('bound', 'sh', '-c', 'exec 3<>/dev/given 4</mnt/null');
+    await remove('bound');
+
+    // Where it cannot be mapped, that is said instead of a container that does not boot.
+    if ((await listMounts()).find(({ mountPoint }) => mountPoint === '/')?.fsType !== 'overlay') {
+      return t.diagnostic('no path here is on a file system that cannot be mapped');
+    }
+    await assert.rejects(made('unbound', { binds: ['/etc:/mnt:ro'] }), {
+      code: 'system.unsupported',
+      message: /^\/etc cannot be bound into a container with users of its own, .* do without --userns$/,
+    });
+    assert.deepEqual(await traces(store.layout, 'unbound'), []);
+  });
+
+  test('a container whose nspawn alone was killed starts again over what that left, and is removed from it', async () => {
+    await made('orphan', { started: true, timeout: 60 });
+    await execInside('orphan', 'touch', '/root/kept');
+    const kill = async (): Promise<void> => {
+      const main = await output('systemctl', 'show', '-P', 'MainPID', 'sdme@orphan.service');
+      process.kill(Number(main), 'SIGKILL');
+      await waitFor('the unit to fail', async () =>
+        (await output('systemctl', 'show', '-P', 'ActiveState', 'sdme@orphan.service')).startsWith('failed'),
+      );
+      // As if the unit had not come to unmount either.
+      for (const layer of ['lower', 'merged']) {
+        await output('mount', '-t', 'tmpfs', 'left', join(store.layout.containerDir('orphan'), layer));
+      }
+    };
+    await kill();
+    await start('orphan');
+    assert.equal(await execInside('orphan', 'stat', '-c', '%u', '/root/kept'), '0\n');
+    await kill();
+    await remove('orphan');
   });
 
   test('a range that another machine has taken meanwhile is left to it, and all files get the new one', async () => {

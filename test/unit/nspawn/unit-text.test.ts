@@ -120,7 +120,7 @@ test('every key of the record becomes its line and argument, in the order of con
     'AppArmorProfile=sdme-test',
     'Restart=on-failure',
     'RestartSec=7s',
-    'DeviceAllow=/dev/fuse rw',
+    'DeviceAllow=/dev/fuse rwm',
     'ExecStart=',
   ]);
   assert.equal(
