@@ -1,5 +1,5 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { blobsOf, type TestBlob, type TestImage } from './oci-image.ts';
 
@@ -37,7 +37,8 @@ export interface FakeRegistryOptions {
   /** Tags, by `repository:tag`; default: every tag is the first image's manifest. */
   readonly tags?: Readonly<Record<string, TestBlob>>;
   readonly script?: Script;
-  readonly tls?: { readonly cert: string; readonly key: string };
+  /** With `clients`, only whoever shows this certificate is let in. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly clients?: string };
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
@@ -72,6 +73,14 @@ function serve(request: SeenRequest, response: ServerResponse, options: FakeRegi
   response.end(bytes);
 }
 
+function tlsServer(
+  { cert, key, clients }: NonNullable<FakeRegistryOptions['tls']>,
+  listener: RequestListener,
+): Server {
+  const asking = clients === undefined ? {} : { requestCert: true, ca: clients };
+  return createTlsServer({ cert, key, ...asking }, listener);
+}
+
 /** Starts one on a free port of loopback. */
 export async function startFakeRegistry(options: FakeRegistryOptions = {}): Promise<FakeRegistry> {
   const requests: SeenRequest[] = [];
@@ -87,8 +96,7 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
     response.on('error', () => {});
     onRequest(incoming, response).catch(() => incoming.socket.destroy());
   };
-  const server =
-    options.tls === undefined ? createServer(listener) : createTlsServer({ ...options.tls }, listener);
+  const server = options.tls === undefined ? createServer(listener) : tlsServer(options.tls, listener);
   const keep = (socket: Socket): void => {
     sockets.add(socket);
     socket.on('error', () => {});

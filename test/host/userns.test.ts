@@ -95,6 +95,20 @@ describe('user namespaces without copying', { skip: outsideTestHost(), timeout: 
     await remove('mapped');
   });
 
+  test('D7 what belongs to users beyond the range belongs to nobody inside, and no set-user-ID bit acts', async () => {
+    const rootfs = store.layout.rootfsDir('foreign');
+    await output('cp', '--archive', (await debianImage()).root, rootfs);
+    await output('cp', join(rootfs, 'usr/bin/id'), join(rootfs, 'usr/bin/id-of-another'));
+    await output('chown', '70000:65536', join(rootfs, 'usr/bin/id-of-another'));
+    await output('chmod', '6755', join(rootfs, 'usr/bin/id-of-another'));
+    await made('beyond', { rootfs: 'foreign', started: true, timeout: 60 });
+    const inside = (command: string): Promise<string> => execInside('beyond', 'sh', '-c', command);
+    assert.equal(await inside('stat -c "%u:%g" /usr/bin/id-of-another'), '65534:65534\n');
+    assert.equal(await inside('id-of-another -u; id-of-another -g'), '0\n0\n');
+    assert.match(await inside('chown 0 /usr/bin/id-of-another 2>&1 || true'), /chown: .*id-of-another/);
+    await remove('beyond');
+  });
+
   test("a container's range is the one that nspawn itself picks for a machine of its name", async () => {
     for (const name of ['mybox', 'web']) {
       const picked = await output(

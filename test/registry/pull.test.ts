@@ -8,6 +8,7 @@ import type { LocalBlob } from '../../src/oci/sources/image-source.ts';
 import { layersInOrder } from '../../src/oci/sources/layers-in-order.ts';
 import { planImage } from '../../src/oci/sources/plan.ts';
 import { registryMissing, startDockerRegistry } from '../helpers/docker-registry.ts';
+import { startFakeRegistry, wantsLayer } from '../helpers/fake-registry.ts';
 import { openTestImages, seenContext } from '../helpers/images-room.ts';
 import { indexOf, pushImage, sha256, testImage } from '../helpers/oci-image.ts';
 
@@ -192,4 +193,38 @@ test('the limit removes the least recently used blobs and none that is in use', 
   const left = await cached();
   assert.ok((await readCache(room.cacheDir)).size <= 250 * 1024);
   assert.equal(left.filter((digest) => image.layers.some((layer) => layer.digest === digest)).length, 2);
+});
+
+test('layers of one image come several at once, and never more than asked for', async () => {
+  await using room = await openTestImages();
+  const image = await testImage({ layers: [0, 1, 2, 3, 4, 5].map(() => ({ a: randomBytes(10_000) })) });
+  let [running, most] = [0, 0];
+  const three = Promise.withResolvers<void>();
+  await using registry = await startFakeRegistry({
+    images: [image],
+    script: async (request, response) => {
+      if (!wantsLayer(request, image)) return false;
+      running += 1;
+      most = Math.max(most, running);
+      response.once('finish', () => {
+        running -= 1;
+      });
+      // Nobody is answered before three ask.
+      if (running === 3) three.resolve();
+      await three.promise;
+      return false;
+    },
+  });
+  await using source = room.images.registry(`${registry.host}/app`);
+  const ctx = seenContext();
+  const digests: string[] = [];
+  for await (const { layer, blob } of layersInOrder(ctx, source, await source.resolve(ctx), 3)) {
+    digests.push(layer.digest);
+    await blob[Symbol.asyncDispose]();
+  }
+  assert.deepEqual(
+    digests,
+    image.layers.map(({ digest }) => digest),
+  );
+  assert.equal(most, 3);
 });

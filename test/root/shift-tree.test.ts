@@ -98,6 +98,7 @@ describe('giving a tree to the users of a namespace', { skip }, () => {
         setuid: `${base}:${base + 42} 6755`,
         user: `${base + 1000}:${base + 1001} 600`,
         'dir/linked': `${base + 1000}:${base + 1001} 600`,
+        // D7: beyond the range, so that it belongs to nobody in the namespace.
         foreign: '70000:70001 644',
         sticky: `${base}:${base} 3777`,
         fifo: `${base}:${base} 644`,

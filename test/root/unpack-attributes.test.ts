@@ -240,6 +240,24 @@ testCases('D: types, modes, owners, attributes, times', [
     [pax({ [`SCHILY.xattr.user.${'n'.repeat(300)}`]: 'v' }), file('a')],
     /extended attribute that cannot be set/,
   ),
+  rejected(
+    'D14 ten thousand attributes of one file, whose names no call could list, are refused',
+    [
+      pax(Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`SCHILY.xattr.user.${i}`, 'v']))),
+      file('a'),
+    ],
+    /has too many extended attributes/,
+  ),
+  {
+    name: 'D14 a hundred attributes of one file are kept',
+    layers: () => [
+      tar(
+        pax(Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`SCHILY.xattr.user.n${i}`, 'v']))),
+        file('a'),
+      ),
+    ],
+    check: (root) => assert.equal(Object.keys(xattrs(root, 'a')).length, 100),
+  },
   {
     name: 'D16 times: fractions, before 1970, far away, of links, and of directories after their children',
     layers: () => [

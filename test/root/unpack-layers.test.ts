@@ -168,6 +168,13 @@ testCases('F: layers, blobs, compression', [
     code: 'unpack.limit',
   },
   {
+    name: 'F12 a zstd bomb of repeated bytes ends at the limit of bytes',
+    layers: () => [zstdCompressSync(tar(file('big', Buffer.alloc(40_000_000))))],
+    limits: { bytes: 20_000_000 },
+    error: /unpacks to more than 19\.1M/,
+    code: 'unpack.limit',
+  },
+  {
     name: 'F10 zeros after the end marker count too',
     layers: () => [gzipSync(Buffer.concat([plain, Buffer.alloc(40_000_000)]))],
     limits: { bytes: 20_000_000 },

@@ -20,7 +20,7 @@ import { SdmeError } from '../../src/base/errors.ts';
 import { type LayerInput, type UnpackLimits, unpackLayers } from '../../src/rootfs/unpack/unpack.ts';
 import { removeTree } from '../../src/system/fs/remove-tree.ts';
 import { childPids } from '../helpers/child-pids.ts';
-import { dir, endMarker, file, tar } from '../helpers/raw-tar.ts';
+import { dir, endMarker, file, hardlink, pax, tar } from '../helpers/raw-tar.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 import { needsRoot } from '../helpers/unpack-case.ts';
 import { processLives, waitFor } from '../helpers/wait-for.ts';
@@ -256,6 +256,48 @@ test('a full disk is told as such', { skip }, () =>
       );
     } finally {
       execFileSync('umount', [root]);
+    }
+  }),
+);
+
+test('D13 a file system without attributes is noted once, and the rest goes on', { skip }, () =>
+  withRoot(async (root) => {
+    execFileSync('mount', ['-t', 'ramfs', '-o', 'mode=0700', 'ramfs', root]);
+    try {
+      const attributes = pax({ 'SCHILY.xattr.user.x': 'v' });
+      const layer = tar(attributes, file('a', 'x'), attributes, file('b', 'y'), file('c', 'z'));
+      const { notes } = await unpackLayers(detachedContext(), {
+        target: root,
+        layers: [{ label: 'a', file: Readable.from([layer]) }],
+        limits,
+      });
+      assert.deepEqual(notes, ['the file system does not support extended attributes user.*']);
+      assert.deepEqual(readdirSync(root).sort(), ['a', 'b', 'c']);
+    } finally {
+      execFileSync('umount', [root]);
+    }
+  }),
+);
+
+test('E24 more links to a file than the file system allows are an ordinary error, and soon', { skip }, () =>
+  withRoot(async (root, beside) => {
+    const count = 70_000;
+    const path = join(beside, 'links');
+    writeFileSync(path, tar(file('a'), ...Array.from({ length: count }, (_, i) => hardlink(`l${i}`, 'a'))));
+    const unpacking = unpackLayers(detachedContext(), {
+      target: root,
+      layers: [{ label: 'links', file: path }],
+      limits,
+    });
+    // Some file systems count further.
+    const error = await unpacking.then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    if (error === undefined) assert.equal(statSync(join(root, 'a')).nlink, count + 1);
+    else {
+      assert.ok(error instanceof SdmeError && error.code === 'unpack.entry-invalid', String(error));
+      assert.match(error.message, /^cannot unpack layer links: entry "l\d+" cannot be linked: .*\(EMLINK\)$/);
     }
   }),
 );

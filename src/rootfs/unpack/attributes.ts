@@ -26,6 +26,9 @@ export function checkOwner(entry: TarEntry): void {
   }
 }
 
+/** Bytes of all attribute names of a file, each with its NUL: XATTR_LIST_MAX of linux/limits.h. */
+const maxXattrList = 65_536;
+
 interface PendingTimes {
   readonly path: Buffer;
   readonly seconds: number;
@@ -117,6 +120,7 @@ export class Attributes {
   }
 
   #setXattrs(entry: TarEntry, set: (name: Buffer, value: Buffer) => number): void {
+    checkNames(entry);
     for (const [name, value] of entry.xattrs) {
       const fate = xattrFate(name);
       if (fate === 'drop') continue;
@@ -140,6 +144,16 @@ export class Attributes {
       throw entryError(entry.name, `has an extended attribute that cannot be set (${known})`);
     }
   }
+}
+
+/**
+ * Refuses a file with so many attributes that listxattr(2) could not name them: some file systems take them, and
+ * then nothing could copy the file.
+ */
+function checkNames(entry: TarEntry): void {
+  let bytes = 0;
+  for (const name of entry.xattrs.keys()) bytes += name.length + 1;
+  if (bytes > maxXattrList) throw entryError(entry.name, 'has too many extended attributes');
 }
 
 /** The first part of an attribute's name, for a note; only letters are shown. */
