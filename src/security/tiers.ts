@@ -92,6 +92,25 @@ function tierDrops(tier: Tier, hardenedDrops: readonly Capability[]): readonly C
   }
 }
 
+/** What a person may not expect of a tier beside a link to the host, unless they decided it by name. */
+function linkNotes(
+  keepsNetRaw: boolean,
+  fromTier: readonly Capability[],
+  byName: readonly Capability[],
+): string[] {
+  const dropsNetAdmin = fromTier.includes('CAP_NET_ADMIN') && !byName.includes('CAP_NET_ADMIN');
+  return [
+    ...(keepsNetRaw
+      ? ['note: retaining CAP_NET_RAW, as the network interface needs it; use --drop-capability to drop it']
+      : []),
+    ...(dropsNetAdmin
+      ? [
+          'note: CAP_NET_ADMIN is dropped, without which nothing inside can set up the network interface; keep it with --capability CAP_NET_ADMIN',
+        ]
+      : []),
+  ];
+}
+
 /**
  * Works a tier into a request, in the order of contract 1.3. `hardenedDrops` is what the
  * setting `hardened_drop_caps` names.
@@ -130,8 +149,6 @@ export function expandSecurity(
       systemCallFilters: strict && filters.length === 0 ? [...strictSystemCallFilters] : filters,
       apparmorProfile: profile ?? (strict ? strictApparmorProfile : undefined),
     },
-    notes: keepNetRaw
-      ? ['note: retaining CAP_NET_RAW, as the network interface needs it; use --drop-capability to drop it']
-      : [],
+    notes: request.hasInterface ? linkNotes(keepNetRaw, tierSet, dropped) : [],
   };
 }

@@ -2,12 +2,15 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readlinkSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { listContainers } from '../../src/nspawn/index.ts';
 import { type ContainerStore, containerStore, output, outsideTestHost } from '../helpers/container-host.ts';
 import { type Containers, containersOf } from '../helpers/containers.ts';
 import { waitFor } from '../helpers/wait-for.ts';
+
+const hasAppArmor = existsSync('/sys/kernel/security/apparmor/profiles');
+const strict = { tier: 'strict', ...(hasAppArmor ? {} : { apparmorProfile: 'unconfined' }) };
 
 /** Bit of CAP_NET_ADMIN (capabilities(7)). */
 const netAdmin = 1n << 12n;
@@ -21,6 +24,20 @@ function answerOf(host: string, port: number): Promise<string> {
     socket.once('timeout', () => socket.destroy(new Error(`${host}:${port} does not answer`)));
     socket.once('error', reject).once('end', () => resolve(Buffer.concat(chunks).toString()));
   });
+}
+
+/** A server on the host's loopback that says something to whoever connects. */
+async function listenOnLoopback(says: string): Promise<AsyncDisposable & { readonly port: string }> {
+  const server = createServer((socket) => void socket.end(says)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  assert.ok(address !== null && typeof address === 'object');
+  return {
+    port: String(address.port),
+    [Symbol.asyncDispose]: async () => {
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
 }
 
 /** A process with a network namespace of its own. */
@@ -75,6 +92,11 @@ describe('networks of containers', { skip: outsideTestHost(), timeout: 200_000 }
     };
     assert.ok((await interfaces('open')).includes('seen0'));
     assert.equal(await holdsNetAdmin('open'), false);
+    // What listens on the host's loopback is within reach, and a port that it binds is the host's.
+    await using listening = await listenOnLoopback('host');
+    assert.equal(await containers.inside('open', 'nc', '-d', '-w', '5', '127.0.0.1', listening.port), 'host');
+    await serve('open');
+    assert.equal(await answerOf('127.0.0.1', 80), 'open\n');
     await containers.remove('open');
   });
 
@@ -132,10 +154,15 @@ describe('networks of containers', { skip: outsideTestHost(), timeout: 200_000 }
     await containers.remove('bridged');
   });
 
-  test('containers of a zone reach each other by name, one of another zone does not', async () => {
-    await containers.create('near', { started: true, networkZone: 'one' });
-    await containers.create('far', { started: true, networkZone: 'one' });
-    await containers.create('other', { started: true, networkZone: 'two' });
+  test('containers of a zone reach each other by name whatever their tiers, one of another zone does not', async () => {
+    await containers.create('near', { started: true, networkZone: 'one', tier: 'hardened' });
+    await containers.create('far', {
+      ...strict,
+      capabilities: ['net_admin'],
+      started: true,
+      networkZone: 'one',
+    });
+    await containers.create('other', { started: true, networkZone: 'two', userns: true });
     for (const [from, to] of [
       ['near', 'far'],
       ['far', 'near'],
@@ -169,10 +196,16 @@ describe('networks of containers', { skip: outsideTestHost(), timeout: 200_000 }
       assert.equal(hostInterface(name), false, name);
   });
 
-  test('a forwarded port answers from another network namespace', async () => {
-    await containers.create('forward', { started: true, networkVeth: true, ports: ['18080:80'] });
-    await serve('forward');
-    const address = await addressOf('forward');
+  test('a forwarded port answers from another network namespace, whoever the users of the container are', async () => {
+    const wanted = {
+      forward: { ports: ['18080:80'] },
+      hardened: { tier: 'hardened', ports: ['18081:80/tcp'] },
+    };
+    for (const [name, input] of Object.entries(wanted)) {
+      await containers.create(name, { started: true, networkVeth: true, ...input });
+      await serve(name);
+    }
+    const addresses = [await addressOf('forward'), await addressOf('hardened')];
     await using undo = new AsyncDisposableStack();
     const { pid, end } = await otherNetwork();
     undo.defer(end);
@@ -185,10 +218,13 @@ describe('networks of containers', { skip: outsideTestHost(), timeout: 200_000 }
     const ask = (port: number): Promise<string> =>
       output('nsenter', ...outside, 'nc', '-d', '-w', '5', '10.99.0.1', String(port));
     assert.equal(await waitFor('the forwarded port', () => ask(18080).catch(() => false)), 'forward\n');
+    assert.equal(await waitFor('the other port', () => ask(18081).catch(() => false)), 'hardened\n');
     // Nothing but what was asked for is forwarded.
     await assert.rejects(ask(80));
-    assert.equal(await answerOf(address, 80), 'forward\n');
-    await containers.remove('forward');
+    for (const [index, name] of Object.keys(wanted).entries()) {
+      assert.equal(await answerOf(addresses[index] ?? '', 80), `${name}\n`);
+      await containers.remove(name);
+    }
     await assert.rejects(ask(18080));
   });
 

@@ -122,6 +122,17 @@ test('an interface keeps NET_RAW with a note, unless it was dropped by name', ()
   assert.deepEqual(dropped.notes, []);
 });
 
+test('a link that nothing inside could set up is told of, with the way to keep it', () => {
+  const linked = { ...request, tier: 'strict', hasInterface: true } as const;
+  const { security, notes } = expandSecurity(linked);
+  assert.ok(security.dropCapabilities.includes('CAP_NET_ADMIN'));
+  assert.match(notes.join('\n'), /CAP_NET_ADMIN is dropped.*keep it with --capability CAP_NET_ADMIN$/);
+  for (const more of [{ capabilities: ['net_admin'] }, { dropCapabilities: ['net_admin', 'net_raw'] }]) {
+    const asked = expandSecurity({ ...linked, ...more });
+    assert.doesNotMatch(asked.notes.join('\n'), /CAP_NET_ADMIN/, 'who decided it knows');
+  }
+});
+
 test('a capability cannot be added and dropped', () => {
   assert.throws(
     () => expandSecurity({ ...request, capabilities: ['bpf'], dropCapabilities: ['CAP_BPF'] }),
