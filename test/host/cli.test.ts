@@ -132,6 +132,23 @@ describe('the command line', { skip: outsideTestHost(), timeout: 400_000 }, () =
     assert.equal(await sdme.ok('fs', 'rm', 'first', 'second'), 'first\nsecond');
   });
 
+  test('a batch shows its bytes while it runs, and is cancelled as one without a trace', async () => {
+    const file = `${store.layout.dataDir}/slow.txt`;
+    await writeFile(file, ['one', 'two', 'three'].map((name) => slow.url(`slow-${name}.tar\n`)).join(''));
+    const planned = await sdme.run('batch', 'submit', file, '--plan');
+    assert.match(planned.stdout, /^to fetch = 3G$/m);
+    const id = await sdme.ok('batch', 'submit', file);
+    const look = async () => batchStatus.parse(JSON.parse(await sdme.ok('batch', 'status', id, '--json')));
+    await waitFor('bytes of a download', async () => (await look()).bytesDone >= 64 * 1024);
+    assert.ok((await look()).bytesTotal >= 2 ** 30);
+    const watching = sdme.start(['batch', 'status', id, '--watch']);
+    await watching.says(/^3 jobs: .*running/m);
+    assert.match(await sdme.ok('batch', 'cancel', id), /^3 jobs: 3 cancelled/);
+    assert.equal((await watching.ended).code, 0);
+    assert.equal((await sdme.run('batch', 'wait', id)).code, 4);
+    assert.equal(await output('find', store.layout.fsDir, '-maxdepth', '1', '-name', '*slow*'), '');
+  });
+
   test('on a terminal an import draws bars, takes them away, and leaves the cursor', async () => {
     const { tarball } = await debianImage();
     const env = `SDME_DATADIR=${store.layout.dataDir} SDME_RUNDIR=${store.layout.runtimeDir} TERM=xterm`;
