@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { SdmeError, toErrorRecord, toSdmeError } from '../src/base/errors.ts';
 import { newUlid } from '../src/base/ulid.ts';
 import type { RecordWriter } from '../src/queue/lifecycle.ts';
+import { mend } from '../src/queue/mend.ts';
 import type { BullQueues } from '../src/queue/submission.ts';
 import {
   cancelRequested,
@@ -78,26 +79,38 @@ export function makeUpkeep(parts: UpkeepParts): Upkeep {
   };
 }
 
-/** Puts jobs into BullMQ that have a record and are not there. */
+/** Puts jobs into BullMQ that have a record and are not there, and sets aside those whose record is damaged. */
 async function bringBack(parts: UpkeepParts): Promise<void> {
-  const { redis, host, dispatcher, queues, records, log } = parts;
-  for (const id of await findStrays(redis, host, Date.now() - strayAgeMs)) {
+  const { redis, host, dispatcher, queues, log } = parts;
+  const { missing, damaged } = await findStrays(redis, host, Date.now() - strayAgeMs);
+  for (const job of damaged) {
+    // Whoever runs it comes to an end of its own first.
+    const note = dispatcher.has(job.id) ? undefined : await mend(redis, host, job);
+    if (note !== undefined) log.warn({ job: job.id, why: note.why }, 'set aside: its record is damaged');
+  }
+  for (const id of missing) {
     if (dispatcher.has(id)) continue;
-    try {
-      const stored = await storedBody(redis, id);
-      if (stored === undefined) continue;
-      const { parent } = stored.body;
-      if (parent !== undefined) {
-        await endOrphan(parts, id, parent.id);
-        continue;
-      }
-      await queues.add([{ ...stored.body, envelope: stored.envelope }]);
-      log.info({ job: id }, 'put into the queue, where it was missing');
-    } catch (thrown) {
-      const error = toSdmeError(thrown);
-      if (error.code !== 'job.envelope-invalid') throw error;
-      await records.finish({ id, token: newUlid() }, { state: 'failed', error: toErrorRecord(error) });
+    const stored = await bodyOrEnd(parts, id);
+    if (stored === undefined) continue;
+    const { parent } = stored.body;
+    if (parent !== undefined) {
+      await endOrphan(parts, id, parent.id);
+      continue;
     }
+    await queues.add([{ ...stored.body, envelope: stored.envelope }]);
+    log.info({ job: id }, 'put into the queue, where it was missing');
+  }
+}
+
+/** A job's body as its record keeps it; one that keeps none any more cannot be run and fails. */
+async function bodyOrEnd({ redis, records }: UpkeepParts, id: string): ReturnType<typeof storedBody> {
+  try {
+    return await storedBody(redis, id);
+  } catch (thrown) {
+    const error = toSdmeError(thrown);
+    if (error.code !== 'job.envelope-invalid') throw error;
+    await records.finish({ id, token: newUlid() }, { state: 'failed', error: toErrorRecord(error) });
+    return undefined;
   }
 }
 
@@ -113,9 +126,11 @@ async function endOrphan({ redis, records, log }: UpkeepParts, id: string, paren
 }
 
 /** Fails jobs that no worker took within the time they were allowed to wait. */
-async function expire({ redis, host, queues }: UpkeepParts): Promise<void> {
+async function expire(parts: UpkeepParts): Promise<void> {
+  const { redis, host, dispatcher, queues } = parts;
   for (const id of await findExpired(redis, host, Date.now())) {
-    const stored = await storedBody(redis, id);
+    if (dispatcher.has(id)) continue;
+    const stored = await bodyOrEnd(parts, id);
     if (stored === undefined) continue;
     const error = queueTimeout(stored.body.expiresAt - stored.body.submittedAt);
     if (await giveUp(redis, id, toErrorRecord(error))) await queues.remove(host, stored.body.queue, id);

@@ -52,6 +52,7 @@ export const errorCatalogue = {
     meaning: 'the worker was told to stop and gave the job back to the queue',
   },
   'job.envelope-invalid': { retryable: false, meaning: 'the queue held something that is not a job of ours' },
+  'job.damaged': { retryable: false, meaning: 'what the queue keeps of the job or batch cannot be read' },
   'job.kind-unknown': { retryable: false, meaning: 'this worker does not know the kind of job' },
   'job.not-retryable': { retryable: false, meaning: 'the job has not ended, so it cannot be run again' },
   'queue.unavailable': { retryable: true, meaning: 'the queue cannot be reached' },

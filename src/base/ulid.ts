@@ -15,6 +15,12 @@ export function newUlid(now: number = Date.now()): string {
   return time + random;
 }
 
+/** When a ULID was made, in milliseconds; 0 for a text that is none. */
+export function ulidTime(text: string): number {
+  if (!isUlid(text)) return 0;
+  return [...text.slice(0, 10)].reduce((time, letter) => time * 32 + alphabet.indexOf(letter), 0);
+}
+
 /** True for the text of a ULID as {@link newUlid} makes them. */
 export function isUlid(text: string): boolean {
   return /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(text) && text.length === 26;

@@ -92,6 +92,11 @@ export const jobRecord = z.strictObject({
   revision: z.number().int(),
   /** Log lines written so far. */
   logLines: z.number().int(),
+  /**
+   * Only of a record that somebody else wrote to: what of it cannot be read. The fields it names are absent or hold
+   * what says nothing (`?`, 0); a job whose state cannot be read counts as failed, as nobody can run it any more.
+   */
+  damaged: z.string().optional(),
 });
 export type JobRecord = z.infer<typeof jobRecord>;
 

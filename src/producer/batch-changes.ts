@@ -43,6 +43,11 @@ async function missingJobs(queue: OpenQueue, plan: BatchPlan): Promise<readonly 
   return plan.jobs.filter((_job, index) => !present.has(index));
 }
 
+/** A job with a damaged record cannot be cancelled: the worker sets it aside. */
+function unlessDamaged(error: unknown): void {
+  if (!(error instanceof SdmeError) || error.code !== 'job.damaged') throw error;
+}
+
 /** Asks all jobs that have not ended to end; the status right afterwards. @throws SdmeError `not-found` */
 export async function cancelBatch(queue: OpenQueue, id: string): Promise<BatchStatus> {
   const members = await queue.batches.members(id);
@@ -53,7 +58,7 @@ export async function cancelBatch(queue: OpenQueue, id: string): Promise<BatchSt
       const state = parseState(states[i] ?? '');
       return state !== undefined && !isEndState(state);
     });
-    await Promise.all(live.map(({ job }) => submitter.cancel(job)));
+    await Promise.all(live.map(({ job }) => submitter.cancel(job).catch(unlessDamaged)));
   }
   return (await lookAtBatch(queue, id, new Map())).status;
 }
@@ -84,6 +89,8 @@ async function replacements(
   return records.flatMap((record, i) => {
     const member = failed[i];
     if (record === undefined || member === undefined || !isJobKind(record.kind)) return [];
+    // Nobody knows any more what a job with a damaged record was to do.
+    if (record.damaged !== undefined && record.input === undefined) return [];
     return prepareJob(record.kind, record.input, {
       host,
       batch: { id, index: member.index },

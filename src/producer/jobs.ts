@@ -1,5 +1,6 @@
 import { fromErrorRecord, SdmeError } from '../base/errors.ts';
 import { type InputOf, isEndState, type JobKind, type JobRecord, type ResultOf } from '../contracts/index.ts';
+import { damagedError } from '../queue/damaged-record.ts';
 import type { NewJob } from '../queue/submission.ts';
 import type { SubmitOptions, Submitted } from './client.ts';
 import { retriedFlow, submitFlow } from './flows.ts';
@@ -42,12 +43,16 @@ async function submitOne(queue: OpenQueue, job: NewJob): Promise<Submitted> {
   }
 }
 
-/** The checked result of an ended job. @throws the job's own error; `input.invalid` for a job of another kind */
+/** The checked result of an ended job. @throws the job's own error; `input.invalid` for a job of another kind; `job.damaged` */
 export function jobResult<Kind extends JobKind>(kind: Kind, record: JobRecord): ResultOf<Kind> {
   if (record.kind !== kind) {
     throw new SdmeError('input.invalid', `job ${record.id} is a ${record.kind} job, not ${kind}`);
   }
-  if (record.state === 'succeeded') return parseResult(kind, record.result);
+  if (record.state === 'succeeded') {
+    if (record.damaged !== undefined && record.result === undefined)
+      throw damagedError(record.id, record.damaged);
+    return parseResult(kind, record.result);
+  }
   if (record.error !== undefined) {
     const { facts, ...error } = record.error;
     throw fromErrorRecord(facts === undefined ? error : { ...error, facts });
@@ -57,7 +62,8 @@ export function jobResult<Kind extends JobKind>(kind: Kind, record: JobRecord): 
 
 /**
  * Submits an ended job's input again. A failed or cancelled job of a batch is replaced in it, so that the
- * batch's counts stay right; with one of a flow those are run again that were not run for want of it. @throws SdmeError `job.not-retryable`, `not-found`
+ * batch's counts stay right; with one of a flow those are run again that were not run for want of it.
+ * @throws SdmeError `job.not-retryable`, `job.damaged`, `not-found`
  */
 export async function retryJob(queue: OpenQueue, id: string): Promise<Submitted> {
   const record = await readJob(queue, id);
@@ -70,6 +76,7 @@ export async function retryJob(queue: OpenQueue, id: string): Promise<Submitted>
       },
     );
   }
+  if (record.damaged !== undefined && record.input === undefined) throw damagedError(id, record.damaged);
   const flow = await retriedFlow(queue, record);
   if (flow !== undefined) {
     const { jobs } = await submitFlow(queue, flow);

@@ -31,7 +31,8 @@ async function readIfEnded(queue: OpenQueue, id: string): Promise<JobRecord | un
   const seen = await queue.records.glance(id);
   if (seen === undefined) throw jobNotFound(id);
   const state = parseState(seen.state);
-  return state !== undefined && isEndState(state) ? readJob(queue, id) : undefined;
+  // A job whose state cannot be read has come to its end too: its record says so.
+  return state === undefined || isEndState(state) ? readJob(queue, id) : undefined;
 }
 
 /** Least time between two looks of a watcher, in milliseconds; a person sees no more. */

@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { SdmeError } from '../base/errors.ts';
 import { type JobState, jobStates } from '../contracts/index.ts';
 import type { QueueConnection } from './connections.ts';
 import { keys } from './keys.ts';
+import { unlessWrongType } from './wrong-type.ts';
 
 /** What a batch was made with; never changes. */
 export interface BatchHead {
@@ -30,6 +32,7 @@ export interface BatchMember {
 export interface Batches {
   /** Writes the head unless there is one; returns the one that holds. Safe to repeat. */
   create(head: BatchHead): Promise<{ head: BatchHead; existing: boolean }>;
+  /** @throws SdmeError `job.damaged` */
   head(id: string): Promise<BatchHead | undefined>;
   counts(id: string): Promise<BatchCounts>;
   /** Jobs by index; those beyond retention are missing. */
@@ -52,8 +55,11 @@ const headFields = z.object({
 export function openBatches(connection: Pick<QueueConnection, 'commands'>): Batches {
   const redis = connection.commands;
   const head = async (id: string): Promise<BatchHead | undefined> => {
-    const hash = await redis.hgetall(keys.batch(id));
-    return hash.host === undefined ? undefined : { id, ...headFields.parse(hash) };
+    const hash = await unlessWrongType(redis.hgetall(keys.batch(id)), { damaged: '' });
+    if (Object.keys(hash).length === 0) return undefined;
+    const fields = headFields.safeParse(hash);
+    if (!fields.success) throw new SdmeError('job.damaged', `what the queue keeps of batch ${id} is damaged`);
+    return { id, ...fields.data };
   };
   return {
     create: async (wanted) => {
@@ -80,19 +86,20 @@ export function openBatches(connection: Pick<QueueConnection, 'commands'>): Batc
       return pairs(flat).map(([job, index]) => ({ index: Number(index), job }));
     },
     states: async (jobs) => {
-      const found = await Promise.all(jobs.map((job) => redis.hget(keys.job(job), 'state')));
+      const stateOf = (job: string): Promise<string | null> => redis.hget(keys.job(job), 'state');
+      const found = await Promise.all(jobs.map((job) => unlessWrongType(stateOf(job), null)));
       return found.map((state) => state ?? undefined);
     },
     indexOf: async (job) => {
-      const index = await redis.hget(keys.job(job), 'batchIndex');
+      const index = await unlessWrongType(redis.hget(keys.job(job), 'batchIndex'), null);
       return index === null ? undefined : Number(index);
     },
   };
 }
 
-/** Counts of a hash; states that are not in it count nothing. Pure. */
+/** Counts of a hash; what is not in it, or is no number, counts nothing. Pure. */
 export function decodeCounts(hash: Readonly<Record<string, string>>): BatchCounts {
-  const count = (field: string): number => Number(hash[field] ?? 0);
+  const count = (field: string): number => Number(hash[field] ?? 0) || 0;
   const states = Object.fromEntries(jobStates.map((state) => [state, count(state)]));
   return {
     states: z.record(z.enum(jobStates), z.number()).parse(states),

@@ -2,8 +2,10 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { type JobRecord, type JobState, type LogLine, logLine } from '../contracts/index.ts';
 import type { QueueConnection } from './connections.ts';
+import { overwrittenRecord } from './damaged-record.ts';
 import { keyPrefix, keys } from './keys.ts';
 import { decodeRecord } from './record-codec.ts';
+import { unlessWrongType } from './wrong-type.ts';
 
 /** Which records a listing shows; all conditions hold. Newest first. */
 export interface RecordFilter {
@@ -29,13 +31,16 @@ export interface LogSlice {
   readonly state: JobState;
 }
 
-/** The read side of the records. Every answer is whole: one job's fields are read in one command. */
+/**
+ * The read side of the records. Every answer is whole: one job's fields are read in one command. A damaged record is
+ * given with what is left of it, and keeps no other from being read.
+ */
 export interface Records {
   /** The record now, or undefined when there is none (never was, or beyond retention). */
   read(id: string): Promise<JobRecord | undefined>;
   /** Records by id, in the order asked for; undefined where there is none. */
   readMany(ids: readonly string[]): Promise<(JobRecord | undefined)[]>;
-  /** Only state and revision: cheap to ask when a hint came. */
+  /** Only state and revision: cheap to ask when a hint came. The state of a damaged record may be any text. */
   glance(id: string): Promise<{ state: string; revision: number; logLines: number } | undefined>;
   list(filter?: RecordFilter): Promise<JobRecord[]>;
   /** Log lines from `offset` on, at most `limit` (default 1000). Undefined when there is no such job. */
@@ -64,21 +69,25 @@ export function openRecords(connection: Pick<QueueConnection, 'commands'>): Reco
 }
 
 async function readMany(redis: Redis, ids: readonly string[]): Promise<(JobRecord | undefined)[]> {
-  const hashes = await Promise.all(ids.map((id) => redis.hgetall(keys.job(id))));
-  return hashes.map((hash, i) => {
-    const id = ids[i];
-    if (id === undefined || hash.state === undefined) return undefined;
-    return decodeRecord(id, hash);
-  });
+  return Promise.all(
+    ids.map(async (id) => {
+      const hash = await unlessWrongType(redis.hgetall(keys.job(id)), undefined);
+      if (hash === undefined) return overwrittenRecord(id);
+      return Object.keys(hash).length === 0 ? undefined : decodeRecord(id, hash);
+    }),
+  );
 }
 
 async function glance(
   redis: Redis,
   id: string,
 ): Promise<{ state: string; revision: number; logLines: number } | undefined> {
-  const [state, revision, logLines] = await redis.hmget(keys.job(id), 'state', 'revision', 'logLines');
-  if (typeof state !== 'string') return undefined;
-  return { state, revision: Number(revision), logLines: Number(logLines ?? 0) };
+  const asked = redis.hmget(keys.job(id), 'state', 'revision', 'logLines');
+  const [state, revision, logLines] = await unlessWrongType(asked, ['']);
+  if (typeof state === 'string')
+    return { state, revision: Number(revision), logLines: Number(logLines ?? 0) };
+  const damaged = (await redis.exists(keys.job(id))) === 1;
+  return damaged ? { state: '', revision: 0, logLines: 0 } : undefined;
 }
 
 /** Records are read in pages, so that a listing of a few does not load all. */
@@ -118,10 +127,14 @@ async function candidates(redis: Redis, filter: RecordFilter): Promise<string[]>
   return [...new Set(ids.flat())].sort().reverse();
 }
 
-/** Pure: whether a record meets a filter; the indexes may have moved on since they were read. */
+/**
+ * Pure: whether a record meets a filter; the indexes may have moved on since they were read. A damaged one that does
+ * not know its host is of the one in whose index it was found.
+ */
 export function matches(record: JobRecord, filter: RecordFilter): boolean {
+  const { host } = record;
   return (
-    (filter.host === undefined || record.host === filter.host) &&
+    (filter.host === undefined || host === filter.host || (record.damaged !== undefined && host === '?')) &&
     (filter.states === undefined || filter.states.includes(record.state)) &&
     (filter.kinds === undefined || filter.kinds.includes(record.kind)) &&
     (filter.since === undefined || record.submittedAt >= filter.since) &&
@@ -133,6 +146,14 @@ export function matches(record: JobRecord, filter: RecordFilter): boolean {
 const logReply = z.tuple([z.number(), z.number(), z.array(z.string()), z.string()]);
 const storedLine = logLine.omit({ offset: true });
 
+function decodeLine(text: string): Omit<LogLine, 'offset'> {
+  try {
+    return storedLine.parse(JSON.parse(text));
+  } catch {
+    return { at: 0, level: 'error', message: 'this line is damaged and cannot be read' };
+  }
+}
+
 async function readLog(
   redis: Redis,
   id: string,
@@ -142,7 +163,7 @@ async function readLog(
   const reply = await redis.sdmeReadLog(keys.job(id), keys.log(id), `${keyPrefix}:`, id, offset, limit);
   const [written, from, texts, state] = logReply.parse(reply);
   if (written < 0) return undefined;
-  const lines = texts.map((text, i) => ({ offset: from + i, ...storedLine.parse(JSON.parse(text)) }));
+  const lines = texts.map((text, i) => ({ offset: from + i, ...decodeLine(text) }));
   return {
     lines,
     dropped: Math.max(0, from - offset),

@@ -8,7 +8,7 @@ const cancelReply = z.tuple([z.string(), z.string(), z.enum(['control', 'bulk', 
 
 /**
  * Leaves the durable mark that a job shall end, and nudges its worker; says where the job is, or undefined when
- * there is none.
+ * there is none, or its record is damaged.
  */
 export async function requestCancel(
   redis: Redis,

@@ -4,6 +4,7 @@ import { SdmeError } from '../base/errors.ts';
 import type { JobRecord, QueueName } from '../contracts/index.ts';
 import type { QueueConnection } from './connections.ts';
 import { createRecord, type NewJob, type Submission } from './create-record.ts';
+import { damagedError } from './damaged-record.ts';
 import { type Envelope, sealEnvelope } from './envelope.ts';
 import { createFlow, type FlowSubmission, type NewFlow } from './flows.ts';
 import { bullQueueName, keyPrefix } from './keys.ts';
@@ -24,7 +25,7 @@ export interface Submitter {
   submit(jobs: readonly NewJob[]): Promise<Submission[]>;
   /** The same for the jobs of a flow, all or none of which are accepted. */
   submitFlow(flow: NewFlow): Promise<FlowSubmission>;
-  /** Asks a job to end; returns its record afterwards. @throws SdmeError `not-found` */
+  /** Asks a job to end; returns its record afterwards. @throws SdmeError `not-found`, `job.damaged` */
   cancel(id: string): Promise<JobRecord>;
   close(): Promise<void>;
 }
@@ -42,9 +43,9 @@ export function openSubmitter(connection: QueueConnection): Submitter {
     },
     cancel: async (id) => {
       const place = await requestCancel(connection.commands, id);
-      const record = place === undefined ? undefined : await records.read(id);
-      if (record === undefined || place === undefined)
-        throw new SdmeError('not-found', `job not found: ${id}`);
+      const record = await records.read(id);
+      if (record === undefined) throw new SdmeError('not-found', `job not found: ${id}`);
+      if (place === undefined) throw damagedError(id, record.damaged ?? 'it cannot be cancelled');
       if (record.state === 'cancelled') await queues.remove(place.host, place.queue, id);
       return record;
     },

@@ -1,53 +1,29 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import type { ErrorRecord } from '../base/errors.ts';
-import { endStates, isEndState, type JobState, type QueueName } from '../contracts/index.ts';
+import { type EndState, endStates, isEndState, type JobState, type QueueName } from '../contracts/index.ts';
 import { type Envelope, envelopeType, type JobBody, parseBody } from './envelope.ts';
 import { bullQueueName, keyPrefix, keys } from './keys.ts';
+import type { DamagedJob } from './mend.ts';
+import { keptNotes, keptPoison, type QuarantineNote } from './quarantine.ts';
 import { liveStates, parseState } from './states.ts';
+import { unlessWrongType } from './wrong-type.ts';
 
-/** What was set aside because it is no job of ours. */
-export const quarantineNote = z.strictObject({
-  at: z.number(),
-  host: z.string(),
-  queue: z.string(),
-  /** The id under which BullMQ had it. */
-  id: z.string(),
-  why: z.string(),
-  /** The beginning of what it held. */
-  held: z.string(),
-});
-export type QuarantineNote = z.output<typeof quarantineNote>;
-
-/** Notes kept; strangers can make as many as they like. */
-const keptNotes = 1_000;
-/** Characters kept of what a poisoned job held. */
-export const keptPoison = 4_096;
-
-/** Keeps a note about what BullMQ delivered and is no job of ours. */
-export async function setAside(redis: Redis, note: QuarantineNote): Promise<void> {
-  await redis
-    .pipeline()
-    .lpush(keys.quarantine(), JSON.stringify(note))
-    .ltrim(keys.quarantine(), 0, keptNotes - 1)
-    .exec();
-}
-
-/** The notes, newest first. */
-export async function readQuarantine(redis: Redis, limit = 100): Promise<QuarantineNote[]> {
-  const texts = await redis.lrange(keys.quarantine(), 0, limit - 1);
-  return texts.map((text) => quarantineNote.parse(JSON.parse(text)));
-}
-
-const straysReply = z.tuple([z.number(), z.array(z.string())]);
+const straysReply = z.tuple([z.number(), z.array(z.string()), z.array(z.string())]);
 const straysPage = 1_000;
 
-/**
- * Ids of a host's jobs that have not ended and that BullMQ does not have, submitted before `before`: their
- * producer died between record and queue.
- */
-export async function findStrays(redis: Redis, host: string, before: number): Promise<string[]> {
-  const found: string[] = [];
+/** Jobs of a host that have not ended and will not without help. */
+export interface Strays {
+  /** Ids of those that BullMQ does not have: their producer died between record and queue. */
+  readonly missing: readonly string[];
+  /** Those with a record that nobody can act upon. */
+  readonly damaged: readonly DamagedJob[];
+}
+
+/** Looks for them; as missing count only those submitted before `before`. */
+export async function findStrays(redis: Redis, host: string, before: number): Promise<Strays> {
+  const missing: string[] = [];
+  const damaged: DamagedJob[] = [];
   for (const state of liveStates) {
     for (let first = 0; ; first += straysPage) {
       const reply = await redis.sdmeStrays(
@@ -58,28 +34,32 @@ export async function findStrays(redis: Redis, host: string, before: number): Pr
         first,
         first + straysPage - 1,
       );
-      const [seen, ids] = straysReply.parse(reply);
-      found.push(...ids);
+      const [seen, strays, broken] = straysReply.parse(reply);
+      missing.push(...strays);
+      damaged.push(...broken.map((id) => ({ id, state })));
       if (seen < straysPage) break;
     }
   }
-  return found;
+  return { missing, damaged };
 }
 
-/** A job's body and envelope as its record keeps them; undefined when the job has ended or is gone. */
+/**
+ * A job's body and envelope as its record keeps them; undefined when the job has ended or is gone.
+ * @throws SdmeError `job.envelope-invalid`
+ */
 export async function storedBody(
   redis: Redis,
   id: string,
 ): Promise<{ body: JobBody; envelope: Envelope } | undefined> {
-  const [state, text] = await redis.hmget(keys.job(id), 'state', 'envelope');
-  if (typeof state !== 'string' || typeof text !== 'string') return undefined;
-  if (!liveStates.includes(state as JobState)) return undefined;
-  return { body: parseBody(text), envelope: { t: envelopeType, p: text, s: [] } };
+  const [state, text] = await unlessWrongType(redis.hmget(keys.job(id), 'state', 'envelope'), []);
+  if (typeof state !== 'string' || !liveStates.includes(state as JobState)) return undefined;
+  const body = parseBody(text ?? '');
+  return { body, envelope: { t: envelopeType, p: text ?? '', s: [] } };
 }
 
 /** True while there is such a job and it has not ended. */
 export async function isLive(redis: Redis, id: string): Promise<boolean> {
-  const state = parseState((await redis.hget(keys.job(id), 'state')) ?? '');
+  const state = parseState((await unlessWrongType(redis.hget(keys.job(id), 'state'), null)) ?? '');
   return state !== undefined && !isEndState(state);
 }
 
@@ -96,12 +76,13 @@ export async function giveUp(redis: Redis, id: string, error: ErrorRecord): Prom
 
 /** True when a worker has begun the job at least once. */
 export async function hasStarted(redis: Redis, id: string): Promise<boolean> {
-  return (await redis.hexists(keys.job(id), 'startedAt')) === 1;
+  return (await unlessWrongType(redis.hexists(keys.job(id), 'startedAt'), 0)) === 1;
 }
 
 /** Which of the jobs somebody asked to end. */
 export async function cancelRequested(redis: Redis, ids: readonly string[]): Promise<string[]> {
-  const marks = await Promise.all(ids.map((id) => redis.hget(keys.job(id), 'cancelRequestedAt')));
+  const markOf = (id: string): Promise<string | null> => redis.hget(keys.job(id), 'cancelRequestedAt');
+  const marks = await Promise.all(ids.map((id) => unlessWrongType(markOf(id), null)));
   return ids.filter((_id, i) => typeof marks[i] === 'string');
 }
 
@@ -189,7 +170,7 @@ export async function sweepEnded(
 ): Promise<number> {
   let removed = 0;
   for (const state of endStates) {
-    removed += await sweepIndex(redis, keys.hostState(host, state), `(${now - limits.maxAgeMs}`);
+    removed += await sweepIndex(redis, host, state, `(${now - limits.maxAgeMs}`);
   }
   for (;;) {
     const counts = await Promise.all(endStates.map((state) => redis.zcard(keys.hostState(host, state))));
@@ -214,23 +195,24 @@ async function sweepFirst(redis: Redis, host: string, count: number): Promise<nu
     .slice(0, count);
   for (const state of endStates) {
     const ids = first.filter((entry) => entry.state === state).map(({ id }) => id);
-    await forget(redis, keys.hostState(host, state), ids);
+    await forget(redis, host, state, ids);
   }
   return first.length;
 }
 
-async function sweepIndex(redis: Redis, index: string, until: string): Promise<number> {
+async function sweepIndex(redis: Redis, host: string, state: EndState, until: string): Promise<number> {
+  const index = keys.hostState(host, state);
   for (let removed = 0; ; ) {
     const ids = await redis.zrangebyscore(index, '-inf', until, 'LIMIT', 0, sweepStretch);
     if (ids.length === 0) return removed;
-    await forget(redis, index, ids);
+    await forget(redis, host, state, ids);
     removed += ids.length;
   }
 }
 
-async function forget(redis: Redis, index: string, ids: readonly string[]): Promise<void> {
+async function forget(redis: Redis, host: string, state: EndState, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return;
-  await Promise.all(ids.map((id) => redis.sdmeForget(keys.job(id), `${keyPrefix}:`, id)));
-  // An index entry without a record would be found again for ever.
-  await redis.zrem(index, ...ids);
+  await Promise.all(ids.map((id) => redis.sdmeForget(keys.job(id), `${keyPrefix}:`, id, host)));
+  // An index entry of a job that has not ended would be found again for ever.
+  await redis.zrem(keys.hostState(host, state), ...ids);
 }

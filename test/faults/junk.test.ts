@@ -5,7 +5,7 @@ import { hostPing } from '../../src/contracts/host-ping.ts';
 import { connectQueue, type QueueConnection } from '../../src/queue/connections.ts';
 import { newJobBody, sealEnvelope } from '../../src/queue/envelope.ts';
 import { bullJobKey, bullQueueName, keyPrefix } from '../../src/queue/keys.ts';
-import { readQuarantine } from '../../src/queue/upkeep.ts';
+import { readQuarantine } from '../../src/queue/quarantine.ts';
 import { imageOf, layerOfFiles } from '../helpers/fault-images.ts';
 import { faultsMissing, openFaultStage } from '../helpers/fault-stage.ts';
 import { waitFor } from '../helpers/wait-for.ts';

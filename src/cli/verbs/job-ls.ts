@@ -51,7 +51,7 @@ export function jobLines(records: readonly JobRecord[], now: number): string[] {
       record.state,
       age(record, now),
       formatMoment(record.submittedAt),
-      record.subject,
+      record.damaged === undefined ? record.subject : `${record.subject} (damaged, ${record.damaged})`,
     ]),
   );
 }

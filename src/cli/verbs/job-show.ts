@@ -19,6 +19,7 @@ export function jobDetailLines(record: JobRecord, columns: number): string[] {
     ['subject', record.subject],
     ['host', `${record.host} (${record.queue})`],
     ['state', record.state],
+    ['damaged', record.damaged],
     ['waiting for', record.waitingFor],
     ['submitted', formatMoment(record.submittedAt)],
     ['started', startedAt === undefined ? undefined : formatMoment(startedAt)],

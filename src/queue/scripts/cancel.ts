@@ -24,14 +24,14 @@ end
  * cancelled at once, and the jobs of its flow that run after it have failed.
  *
  * KEYS[1] record; ARGV 3 now, 4 the error record of a cancelled job as JSON.
- * Returns {state after, host, queue} or {'', '', ''} when there is no such job.
+ * Returns {state after, host, queue} or {'', '', ''} when there is no such job or its record is damaged.
  */
 export const cancelScript = `${prelude}${follow}${hands}
 local key, now = KEYS[1], ARGV[3]
-local r = call('HMGET', key, 'state', 'host', 'queue', 'batch', 'batchIndex', 'submittedAt', 'held', 'revision',
+local r = facts(key, 'state', 'host', 'queue', 'batch', 'batchIndex', 'submittedAt', 'held', 'revision',
   'flowName', 'next')
 local state = r[1]
-if not state then return { '', '', '' } end
+if not sound(state, r[2], r[6]) or not r[3] then return { '', '', '' } end
 if not ended[state] then
   local to = inHand(r[2], r[3], r[7]) and 'cancelling' or 'cancelled'
   if state ~= to then
@@ -59,9 +59,9 @@ return { state, r[2], r[3] }
  */
 export const giveUpScript = `${prelude}${follow}${hands}
 local key, now = KEYS[1], ARGV[3]
-local r = call('HMGET', key, 'state', 'host', 'queue', 'batch', 'batchIndex', 'submittedAt', 'held', 'revision',
+local r = facts(key, 'state', 'host', 'queue', 'batch', 'batchIndex', 'submittedAt', 'held', 'revision',
   'startedAt', 'flowName', 'next')
-if r[1] ~= 'queued' or r[9] or inHand(r[2], r[3], r[7]) then return 0 end
+if r[1] ~= 'queued' or not sound(r[1], r[2], r[6]) or not r[3] or r[9] or inHand(r[2], r[3], r[7]) then return 0 end
 local revision = (tonumber(r[8]) or 0) + 1
 call('HSET', key, 'state', 'failed', 'revision', revision, 'endedAt', now, 'error', ARGV[4])
 withdraw(r[2], r[3])

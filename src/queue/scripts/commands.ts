@@ -1,6 +1,7 @@
 import type { Redis, Result } from 'ioredis';
 import { cancelScript, giveUpScript } from './cancel.ts';
 import { appendLogScript, readLogScript } from './log.ts';
+import { mendScript } from './mend.ts';
 import { progressScript } from './progress.ts';
 import { submitScript } from './submit.ts';
 import { submitFlowScript } from './submit-flow.ts';
@@ -21,6 +22,7 @@ declare module 'ioredis' {
     sdmeReadLog(key: string, list: string, ...args: Argument[]): Result<unknown, Context>;
     sdmeForget(key: string, ...args: Argument[]): Result<unknown, Context>;
     sdmeStrays(key: string, ...args: Argument[]): Result<unknown, Context>;
+    sdmeMend(key: string, notes: string, ...args: Argument[]): Result<unknown, Context>;
     sdmeEvict(key: string, ...args: Argument[]): Result<unknown, Context>;
   }
 }
@@ -37,5 +39,6 @@ export function defineCommands(redis: Redis): void {
   redis.defineCommand('sdmeReadLog', { numberOfKeys: 2, lua: readLogScript, readOnly: true });
   redis.defineCommand('sdmeForget', { numberOfKeys: 1, lua: forgetScript });
   redis.defineCommand('sdmeStrays', { numberOfKeys: 1, lua: straysScript, readOnly: true });
+  redis.defineCommand('sdmeMend', { numberOfKeys: 2, lua: mendScript });
   redis.defineCommand('sdmeEvict', { numberOfKeys: 1, lua: evictScript });
 }

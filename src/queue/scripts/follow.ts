@@ -50,9 +50,9 @@ local function follow(following, name, to, now)
   local why = to ~= 'succeeded' and because(self, name, to)
   local function each(ids, after)
     for other in string.gmatch(ids, '%S+') do
-      local r = call('HMGET', P .. 'job:' .. other, 'state', 'host', 'submittedAt', 'revision', 'needs', 'flowName',
-        'next')
-      if r[1] == 'waiting' and r[5] then
+      local r = facts(P .. 'job:' .. other, 'state', 'host', 'submittedAt', 'revision', 'needs', 'flowName', 'next')
+      r[4] = tonumber(r[4]) or 0
+      if r[1] == 'waiting' and r[5] and sound(r[1], r[2], r[3]) then
         id = other
         if not why then
           if release(other, r, after) then queued[#queued + 1] = other end

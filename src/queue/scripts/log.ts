@@ -7,8 +7,8 @@ import { prelude } from './prelude.ts';
  */
 export const appendLogScript = `${prelude}
 local key = KEYS[1]
-local r = call('HMGET', key, 'state', 'host', 'batch', 'revision', 'logTag', 'logLines')
-if not r[1] then return -1 end
+local r = facts(key, 'state', 'host', 'batch', 'revision', 'logTag', 'logLines')
+if not r[1] or not r[2] then return -1 end
 if r[5] == ARGV[3] then return tonumber(r[6]) end
 for i = 5, #ARGV do call('RPUSH', KEYS[2], ARGV[i]) end
 call('LTRIM', KEYS[2], -tonumber(ARGV[4]), -1)
@@ -23,10 +23,12 @@ return lines
  * Returns {lines ever written, offset of the first one returned, lines…, state}, or {-1}.
  */
 export const readLogScript = `${prelude}
-local r = redis.call('HMGET', KEYS[1], 'state', 'logLines')
+local r = facts(KEYS[1], 'state', 'logLines')
 if not r[1] then return { -1, 0, {}, '' } end
 local written = tonumber(r[2]) or 0
-local oldest = written - call('LLEN', KEYS[2])
+local kept = redis.pcall('LLEN', KEYS[2])
+if type(kept) ~= 'number' then return { written, written, {}, r[1] } end
+local oldest = written - kept
 local from = math.max(tonumber(ARGV[3]), oldest)
 local lines = call('LRANGE', KEYS[2], from - oldest, from - oldest + tonumber(ARGV[4]) - 1)
 return { written, from, lines, r[1] }

@@ -31,8 +31,8 @@ if batch ~= '' then
   if member and member ~= replaces then return { 'existing', member } end
   call('HSET', members, index, id)
   if member then
-    local old = call('HMGET', P .. 'job:' .. member, 'state', 'bytesDone', 'bytesTotal')
-    if old[1] then
+    local old = facts(P .. 'job:' .. member, 'state', 'bytesDone', 'bytesTotal')
+    if live[old[1]] or ended[old[1]] then
       call('HINCRBY', counts, old[1], -1)
       call('HINCRBY', counts, 'bytesDone', string.format('%.0f', 0 - (tonumber(old[2]) or 0)))
       call('HINCRBY', counts, 'bytesTotal', string.format('%.0f', 0 - (tonumber(old[3]) or 0)))

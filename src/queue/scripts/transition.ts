@@ -21,7 +21,7 @@ const before = jobStates.map((to) => `${to} = '${stateList(statesBefore(to))}'`)
  * A call that repeats itself (ioredis sends again what a broken connection left unanswered) changes nothing:
  * the same delivery in the same state. Only `waiting` may repeat, as its reason changes.
  * An end deletes `held` and `waitingFor` by itself.
- * Returns for each {1 done | 0 refused | -1 no such job, state, revision, cancelRequestedAt or ''}, of which the usual
+ * Returns for each {1 done | 0 refused | -1 no such job or a damaged record, state, revision, cancelRequestedAt or ''}, of which the usual
  * answer, done and no cancel asked for, is the revision alone; of an ended job that others of its flow run after also
  * the list of those that are queued thereby.
  */
@@ -30,10 +30,10 @@ local now = ARGV[3]
 local before = { ${before} }
 local function change(at, to, from, token, count)
   local key = P .. 'job:' .. id
-  local r = call('HMGET', key, 'state', 'host', 'batch', 'batchIndex', 'submittedAt', 'run', 'bytesDone',
+  local r = facts(key, 'state', 'host', 'batch', 'batchIndex', 'submittedAt', 'run', 'bytesDone',
     'bytesTotal', 'revision', 'cancelRequestedAt', 'startedAt', 'held', 'waitingFor', 'flowName', 'next')
-  local state, revision, asked = r[1], tonumber(r[9]), r[10] or ''
-  if not state then return { -1, '', 0, '' } end
+  local state, revision, asked = r[1], tonumber(r[9]) or 0, r[10] or ''
+  if not sound(state, r[2], r[5]) then return { -1, '', 0, '' } end
   if token ~= '' and r[6] == token and state == to and to ~= 'waiting' then return { 1, state, revision, asked } end
   if from == '' then from = before[to] end
   if not string.find(from, ',' .. state .. ',', 1, true) then return { 0, state, revision, asked } end
