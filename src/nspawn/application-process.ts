@@ -61,33 +61,45 @@ function processFiles(container: string, application: string): string[] {
   );
 }
 
-/** True for PID 1 of a namespace two or more levels below the host's (proc(5), NSpid). */
+/** A process' numbers in its namespace and those around it, the host's first (proc_pid_status(5), NSpid). */
+function numbersOf(status: string): number[] {
+  return /^NSpid:\s*([0-9\s]+)$/m.exec(status)?.[1]?.trim().split(/\s+/).map(Number) ?? [];
+}
+
+/** True for PID 1 of a namespace two or more levels below the host's: what reaps an application's processes. */
 export function isInnerInit(status: string): boolean {
-  const ids = /^NSpid:\s*([0-9\s]+)$/m.exec(status)?.[1]?.trim().split(/\s+/) ?? [];
-  return ids.length >= 3 && ids.at(-1) === '1';
+  const numbers = numbersOf(status);
+  return numbers.length >= 3 && numbers.at(-1) === 1;
 }
 
 /** Undefined where there is no such file, or its process ended. */
 const textOf = (path: string): Promise<string | undefined> => readFile(path, 'utf8').catch(() => undefined);
 
-async function findInit(files: readonly string[]): Promise<number | undefined> {
+/** The parent's number in its own namespace, which is the container's; undefined when either has ended. */
+async function parentOf(status: string): Promise<number | undefined> {
+  const parent = /^PPid:\s*([0-9]+)$/m.exec(status)?.[1];
+  return numbersOf((await textOf(`/proc/${parent}/status`)) ?? '').at(-1);
+}
+
+async function findSupervisor(files: readonly string[]): Promise<number | undefined> {
   for (const file of files) {
     for (const pid of (await textOf(file))?.split('\n') ?? []) {
       const status = pid === '' ? undefined : await textOf(`/proc/${pid}/status`);
-      if (status !== undefined && isInnerInit(status)) return Number(pid);
+      if (status !== undefined && isInnerInit(status)) return parentOf(status);
     }
   }
   return undefined;
 }
 
 /**
- * The process, as the host numbers it, that is PID 1 of a running application's namespace. One that is just being
- * started is waited for, for three seconds. @throws SdmeError `state.conflict`
+ * The supervisor of a running application, as its container numbers it: the process whose children are in the
+ * application's namespaces. One that is just being started is waited for, for three seconds.
+ * @throws SdmeError `state.conflict`
  */
-export async function applicationPid(container: string, application: string): Promise<number> {
+export async function supervisorPid(container: string, application: string): Promise<number> {
   const files = processFiles(container, application);
   for (let attempt = 0; attempt < attempts; attempt += 1) {
-    const pid = await findInit(files);
+    const pid = await findSupervisor(files);
     if (pid !== undefined) return pid;
     await delay(attemptMs);
   }

@@ -1,3 +1,5 @@
+import { workloadCapabilities } from '../security/index.ts';
+
 /** A program and its arguments. */
 export interface Command {
   readonly program: string;
@@ -11,13 +13,18 @@ export interface ExecOptions {
   readonly command: readonly string[];
 }
 
-function runIn(streams: '--pipe' | '--pty', { container, user, command }: ExecOptions): Command {
+function runIn(
+  streams: '--pipe' | '--pty',
+  { container, user, command }: ExecOptions,
+  properties: readonly string[] = [],
+): Command {
   // Words with dollar signs are the command's own: the manager would put variables of its own in.
   const exactly = '--expand-environment=no';
   const args = ['--machine', container, streams, '--wait', '--quiet', '--collect', exactly];
+  const limits = properties.map((property) => `--property=${property}`);
   return {
     program: 'systemd-run',
-    args: [...args, ...(user === undefined ? [] : ['--uid', user]), '--', ...command],
+    args: [...args, ...limits, ...(user === undefined ? [] : ['--uid', user]), '--', ...command],
   };
 }
 
@@ -66,10 +73,33 @@ export function joinUser({
   return isHostRoot && joinAsSudoUser && known ? sudoUser : undefined;
 }
 
-/** Runs a command among an application's processes: in its namespaces and root (contract 1.6). `pid`: its init. */
-export function applicationCommand(pid: number, command: readonly string[]): Command {
-  const namespaces = ['--pid', '--ipc', '--mount', '--net', '--root', '--wd=/'];
-  return { program: 'nsenter', args: ['--target', String(pid), ...namespaces, '--', ...command] };
+export interface ApplicationExecOptions {
+  readonly container: string;
+  /** The application's supervisor, as the container numbers it. */
+  readonly supervisor: number;
+  /** The application has another network than its container. */
+  readonly ownNetwork: boolean;
+  readonly onTerminal: boolean;
+  readonly command: readonly string[];
+}
+
+/**
+ * Runs a command among an application's processes: in its namespaces and root (contract 1.6). The program comes out of
+ * the image, so it is the container that enters the namespaces, not the host: what is run has the container's users,
+ * filters, devices and profile, no capabilities but those of a workload before `isolate` drops the last, and nothing
+ * of our environment.
+ */
+export function applicationCommand(options: ApplicationExecOptions): Command {
+  const { container, supervisor, ownNetwork, onTerminal, command } = options;
+  // Not the init's, which may be of another user: without CAP_SYS_PTRACE its namespaces are closed to root.
+  const pids = `--pid=/proc/${supervisor}/ns/pid_for_children`;
+  // A working directory that is named is opened before the root is entered, and leads out of it.
+  const namespaces = [pids, '--ipc', '--mount', ...(ownNetwork ? ['--net'] : []), '--root', '--wd'];
+  const enter = ['nsenter', '--target', String(supervisor), ...namespaces, '--', ...command];
+  return runIn(onTerminal ? '--pty' : '--pipe', { container, command: enter }, [
+    'NoNewPrivileges=yes',
+    `CapabilityBoundingSet=${workloadCapabilities.join(' ')}`,
+  ]);
 }
 
 /** Shows the journal of an application, from inside its container. */

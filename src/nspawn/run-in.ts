@@ -6,7 +6,7 @@ import type { Settings } from '../config/schema.ts';
 import { runInteractive } from '../system/exec/interactive.ts';
 import { connectBus } from '../system/systemd/bus.ts';
 import { getMachine, listMachineNames } from '../system/systemd/machines.ts';
-import { applicationPid, chooseApplication, installedApplications } from './application-process.ts';
+import { chooseApplication, installedApplications, supervisorPid } from './application-process.ts';
 import {
   applicationCommand,
   applicationLogsCommand,
@@ -150,14 +150,18 @@ export async function execInApplication(
     readonly application: ApplicationChoice;
     /** Empty: a shell. */
     readonly command: readonly string[];
+    /** Gives it a terminal of its own. */
+    readonly onTerminal: boolean;
   },
 ): Promise<number> {
-  const { container } = options;
+  const { container, onTerminal } = options;
   await requireRunning(layout, container);
   const words = commandWords(options.command);
   const application = await applicationOf(layout, container, options.application);
-  const pid = await applicationPid(container, application);
-  return runCommand(applicationCommand(pid, words.length === 0 ? ['/bin/sh'] : words));
+  const supervisor = await supervisorPid(container, application);
+  const ownNetwork = (await readRecord(layout, container)).OCI_POD !== undefined;
+  const command = words.length === 0 ? ['/bin/sh'] : words;
+  return runCommand(applicationCommand({ container, supervisor, ownNetwork, onTerminal, command }));
 }
 
 /** Shows the journal of an OCI application in a running container. @returns journalctl's exit code */

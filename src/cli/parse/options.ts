@@ -40,3 +40,18 @@ export const detachOption = { detach: z.boolean().default(false) };
 
 /** `--oci [APP]`: true without a name; absent when not given. */
 export const applicationOption = z.union([z.literal(true), z.string().min(1)]).optional();
+
+/** Refuses `--user` beside `--oci`, as an application's users are those of its image. @throws SdmeError `usage` */
+export function refuseUserOfApplication({
+  user,
+  oci,
+}: {
+  readonly user?: unknown;
+  readonly oci?: unknown;
+}): void {
+  if (user === undefined || oci === undefined) return;
+  throw new SdmeError(
+    'usage',
+    '--user cannot be used with --oci: the command runs as root of the application',
+  );
+}

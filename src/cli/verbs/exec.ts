@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { SdmeError } from '../../base/errors.ts';
 import { execIn, execInApplication, matchContainer } from '../../nspawn/read-side.ts';
-import { applicationOption, parseOptions } from '../parse/options.ts';
+import { applicationOption, parseOptions, refuseUserOfApplication } from '../parse/options.ts';
 import type { VerbRun } from '../verb.ts';
 
 const schema = z.strictObject({
@@ -12,13 +12,14 @@ const schema = z.strictObject({
 /** `exec`: a command in a running container, with our standard streams and its exit code (contract 1.6). */
 export const run: VerbRun = async ({ operands, command, options, session }) => {
   const { user, oci } = parseOptions(schema, options);
+  refuseUserOfApplication({ user, oci });
   const [wanted = ''] = operands;
   if (command.length === 0)
     throw new SdmeError('usage', 'name a command to run, for example: sdme exec web -- ls /');
   const layout = await session.layout();
   const container = await matchContainer(layout, wanted);
   if (oci !== undefined) {
-    const how = { container, application: oci, command };
+    const how = { container, application: oci, command, onTerminal: false };
     return session.interrupt.leaveTo(() => execInApplication(layout, how));
   }
   return session.interrupt.leaveTo(() => execIn(layout, { container, user, command }));

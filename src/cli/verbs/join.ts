@@ -2,7 +2,13 @@ import { z } from 'zod';
 import { SdmeError } from '../../base/errors.ts';
 import { contracts } from '../../contracts/index.ts';
 import { execInApplication, isRunning, matchContainer } from '../../nspawn/read-side.ts';
-import { applicationOption, defined, parseInput, parseOptions } from '../parse/options.ts';
+import {
+  applicationOption,
+  defined,
+  parseInput,
+  parseOptions,
+  refuseUserOfApplication,
+} from '../parse/options.ts';
 import { askYesNo } from '../run/confirm.ts';
 import { joinOnTerminal } from '../run/join-terminal.ts';
 import { runJob } from '../run/run-job.ts';
@@ -24,6 +30,7 @@ async function wantsStart(session: Session, name: string): Promise<boolean> {
 /** `join`: a shell or command on a terminal of a container (contract 1.6). */
 export const run: VerbRun = async ({ operands, command, options, session }) => {
   const { user, oci, start, timeout } = parseOptions(schema, options);
+  refuseUserOfApplication({ user, oci });
   const [wanted = ''] = operands;
   const layout = await session.layout();
   const container = await matchContainer(layout, wanted);
@@ -43,7 +50,7 @@ export const run: VerbRun = async ({ operands, command, options, session }) => {
   }
   if (oci !== undefined) {
     session.output.note(`joining '${container}'`);
-    const how = { container, application: oci, command };
+    const how = { container, application: oci, command, onTerminal: session.output.resultIsTerminal };
     return session.interrupt.leaveTo(() => execInApplication(layout, how));
   }
   return joinOnTerminal(session, { container, user, command });
