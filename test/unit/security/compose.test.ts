@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { z } from 'zod';
 import { containerInput, containerOptions } from '../../../src/cli/parse/container-options.ts';
 import { parseOptions } from '../../../src/cli/parse/options.ts';
@@ -79,4 +80,14 @@ test('every flag of confinement does what it does alone, whichever others stand 
     const own = has('--system-call-filter') ? 1 : 0;
     assert.equal(filters.length, own === 1 ? 1 : has('--strict') ? 4 : 0, words.join(' '));
   }
+});
+
+test('the order of flags means nothing', () => {
+  fc.assert(
+    fc.property(fc.shuffledSubarray([...flags]), (shuffled) => {
+      const words = (chosen: typeof flags): string[] => chosen.flatMap(([flag]) => flag);
+      const inOrder = flags.filter((flag) => shuffled.includes(flag));
+      assert.deepEqual(startOf(words(shuffled)), startOf(words(inOrder)));
+    }),
+  );
 });
