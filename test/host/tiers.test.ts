@@ -4,7 +4,7 @@ import { readFile, readlink } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { SdmeError } from '../../src/base/errors.ts';
 import { readSecurity } from '../../src/nspawn/read-side.ts';
-import { type ContainerStore, containerStore, outsideTestHost } from '../helpers/container-host.ts';
+import { type ContainerStore, containerStore, output, outsideTestHost } from '../helpers/container-host.ts';
 import { type Containers, containersOf } from '../helpers/containers.ts';
 import { type InsideFacts, insideFacts } from '../helpers/inside-facts.ts';
 import { attempt, installProbe, type Outcome, probeInside } from '../helpers/probe.ts';
@@ -101,6 +101,54 @@ describe('tiers, from inside of booted containers', { skip: outsideTestHost(), t
           `${name} ${kind}`,
         );
       }
+    }
+  });
+
+  test('no two containers share a namespace of their own, or an id of their users', () => {
+    const kinds = ['pid', 'ipc', 'uts', 'mnt', 'cgroup'];
+    for (const kind of kinds) {
+      const own = ['plain', 'hardened', 'strict'].map((name) => factsOf(name).namespaces.get(kind));
+      assert.equal(new Set(own).size, 3, kind);
+    }
+    const [hardened = 0, strict = 0] = ['hardened', 'strict'].map((name) =>
+      Number(factsOf(name).userMap.split(' ')[1]),
+    );
+    assert.ok(Math.abs(hardened - strict) >= 65_536, `${hardened} and ${strict}`);
+    for (const kind of ['user', 'net']) {
+      assert.notEqual(factsOf('hardened').namespaces.get(kind), factsOf('strict').namespaces.get(kind), kind);
+    }
+  });
+
+  test('every tier runs a whole systemd: it is PID 1, with a journal, a bus, and mounts of its own making', async () => {
+    for (const name of ['plain', 'hardened', 'strict']) {
+      assert.match(await containers.inside(name, 'readlink', '/proc/1/exe'), /\/systemd\n$/, name);
+      const services = ['systemd-journald.service', 'dbus.service'];
+      assert.equal(
+        await containers.inside(name, 'systemctl', 'is-active', ...services),
+        'active\nactive\n',
+        name,
+      );
+      // What all confinement starts from: CAP_SYS_ADMIN over its namespaces, and a filter that lets `mount` through.
+      assert.deepEqual(await tried(name, 'mount-kind=tmpfs'), ['done'], name);
+    }
+  });
+
+  test('a container’s processes are in a subtree of cgroups that is its own to divide', async () => {
+    for (const name of ['plain', 'hardened', 'strict']) {
+      const leader = (await output('machinectl', 'show', name, '-P', 'Leader')).trim();
+      assert.match(
+        await readFile(`/proc/${leader}/cgroup`, 'utf8'),
+        new RegExp(`^0::/machine\\.slice/sdme@${name}\\.service/`, 'm'),
+      );
+      assert.equal(await output('systemctl', 'show', '-P', 'Delegate', `sdme@${name}.service`), 'yes\n');
+      const cgroup = '/sys/fs/cgroup/of-its-own';
+      const inside = await containers.inside(
+        name,
+        'sh',
+        '-ec',
+        `mkdir ${cgroup}; rmdir ${cgroup}; cat /proc/1/cgroup`,
+      );
+      assert.match(inside, /^0::\/init\.scope$/m, 'it begins where the subtree does');
     }
   });
 
