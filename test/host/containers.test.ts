@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -181,6 +182,19 @@ describe('containers', { skip: outsideTestHost(), timeout: 300_000 }, () => {
     await output('systemctl', 'daemon-reload');
     await start('masked');
     await remove('masked');
+  });
+
+  test('a container in whose tree something works is not removed, and can be once that has ended', async () => {
+    await made('busy');
+    const merged = `${store.layout.containerDir('busy')}/merged`;
+    await output('mount', '-t', 'tmpfs', 'held', merged);
+    const holder = spawn('sleep', ['infinity'], { cwd: merged, stdio: 'ignore' });
+    await once(holder, 'spawn');
+    const removal = handleContainerRm(loggedContext().ctx, { name: 'busy' }, store);
+    await assert.rejects(removal, isError('in-use', /^cannot remove container 'busy': in use$/));
+    holder.kill('SIGKILL');
+    await once(holder, 'exit');
+    await remove('busy');
   });
 
   test('restart gives a container a new PID 1 and keeps its files', async () => {
