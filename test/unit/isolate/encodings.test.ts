@@ -239,12 +239,43 @@ describe('what does not fit is refused', () => {
           if (backwards) code.label('target');
           for (let i = 0; i < between; i += 1) x86.ret(code);
           x86.jump(code, 'target');
+          for (let i = 0; i < between; i += 1) x86.ret(code);
           if (!backwards) code.label('target');
         });
         const at = before + between;
         const distance = new DataView(bytes.buffer).getInt32(at + 1, true);
-        assert.equal(at + 5 + distance, backwards ? before : at + 5);
+        assert.equal(at + 5 + distance, backwards ? before : at + 5 + between);
       }),
+    );
+  });
+
+  test('any aarch64 jump lands on its label, whatever lies between', () => {
+    const kinds = {
+      jump: { write: (code: Code) => arm.jump(code, 'target'), bits: 26, shift: 0 },
+      jumpIf: { write: (code: Code) => arm.jumpIf(code, 'below', 'target'), bits: 19, shift: 5 },
+      call: { write: (code: Code) => arm.call(code, 'target'), bits: 26, shift: 0 },
+    };
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...Object.values(kinds)),
+        fc.nat(300),
+        fc.nat(300),
+        fc.boolean(),
+        (kind, before, between, backwards) => {
+          const bytes = bytesOf((code) => {
+            for (let i = 0; i < before; i += 1) code.emitWord(0);
+            if (backwards) code.label('target');
+            for (let i = 0; i < between; i += 1) code.emitWord(0);
+            kind.write(code);
+            for (let i = 0; i < between; i += 1) code.emitWord(0);
+            if (!backwards) code.label('target');
+          });
+          const at = before + between;
+          const word = new DataView(bytes.buffer).getUint32(4 * at, true);
+          const field = (word << (32 - kind.bits - kind.shift)) >> (32 - kind.bits);
+          assert.equal(at + field, backwards ? before : at + 1 + between);
+        },
+      ),
     );
   });
 });
