@@ -1,10 +1,12 @@
 import { SdmeError } from '../base/errors.ts';
+import { quoteWord } from './quote.ts';
 
 /** Where commands without `/` are looked for after the image's own PATH (contract 3.5). */
 const usualDirectories = ['usr/local/sbin', 'usr/local/bin', 'usr/sbin', 'usr/bin', 'sbin', 'bin'];
-/** Most that the kernel takes as one argument (execve(2), MAX_ARG_STRLEN), and well below a unit file's line. */
+/** Most that the kernel takes as one argument (execve(2), MAX_ARG_STRLEN). */
 const maxWordBytes = 128 * 1024 - 1;
-const maxCommandBytes = 256 * 1024;
+/** Below the 1 MiB that systemd takes as one line of a unit, with room for what stands before the command. */
+const maxQuotedBytes = 1000 * 1024;
 
 /** What the image asks to run. */
 export interface CommandSource {
@@ -33,8 +35,9 @@ export function commandWords(source: CommandSource, isFile: (path: string) => bo
   const [first, ...others] = [...source.entrypoint, ...source.cmd];
   if (first === undefined) throw new SdmeError('input.invalid', 'OCI image has no Entrypoint or Cmd');
   if (first === '') throw new SdmeError('input.invalid', 'the first word of the OCI command is empty');
-  const sizes = [first, ...others].map((word) => Buffer.byteLength(word));
-  if (Math.max(...sizes) > maxWordBytes || sizes.reduce((sum, size) => sum + size, 0) > maxCommandBytes) {
+  const tooLong = [first, ...others].some((word) => Buffer.byteLength(word) > maxWordBytes);
+  const quoted = [first, ...others].reduce((sum, word) => sum + Buffer.byteLength(quoteWord(word)) + 1, 0);
+  if (tooLong || quoted > maxQuotedBytes) {
     throw new SdmeError('input.invalid', 'the OCI command is longer than a process can be given');
   }
   if (first.includes('/')) return [first, ...others];

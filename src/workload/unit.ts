@@ -94,11 +94,14 @@ export function execStart({
 
 /** How it is stopped: once, by way of the supervisor, which passes signals on; what outlives that is killed. */
 function stopLines({ stopSignal, stopSeconds }: WorkloadUnit): string[] {
-  const codes = new Set([...cleanExitCodes, ...(stopSignal === undefined ? [] : [128 + stopSignal.number])]);
+  const codes = [...cleanExitCodes, ...(stopSignal === undefined ? [] : [128 + stopSignal.number])];
+  const inOrder = [...new Set(codes)].sort((a, b) => a - b);
+  // The one signal that the supervisor cannot take for the workload.
+  const killed = stopSignal?.name === 'SIGKILL' ? [stopSignal.name] : [];
   return [
     'KillMode=mixed',
     ...(stopSignal === undefined ? [] : [`KillSignal=${stopSignal.name}`]),
-    `SuccessExitStatus=${[...codes].sort((a, b) => a - b).join(' ')}`,
+    `SuccessExitStatus=${[...inOrder, ...killed].join(' ')}`,
     ...(stopSeconds === undefined ? [] : [`TimeoutStopSec=${stopSeconds}s`]),
   ];
 }

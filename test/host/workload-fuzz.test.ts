@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { copyFile, mkdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, normalize } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
@@ -56,11 +56,29 @@ const text = fc
   })
   .map((parts) => parts.join('').replaceAll('\0', '').toWellFormed());
 const name = fc.stringMatching(/^X_[A-Za-z0-9_]{0,8}$/);
+/** A directory is on a line of the unit: what has control characters is refused before. */
+const directory = text.map((parts) => `/${parts.replace(/\p{Cc}|\.\./gu, '')}`);
 const strange = fc.record({
   args: fc.array(text, { maxLength: 5 }),
   env: fc.dictionary(name, text, { maxKeys: 4, noNullPrototype: true }),
   reference: text,
+  workingDir: directory,
+  exposedPorts: fc.array(fc.oneof(text, fc.constant('80/tcp')), { maxLength: 3 }),
+  volumes: fc.array(fc.oneof(text, directory), { maxLength: 3 }),
+  stopSignal: fc.oneof(text, fc.constantFrom('SIGINT', '37', 'SIGRTMIN+3', 'SIGKILL')),
 });
+type Strange = typeof strange extends fc.Arbitrary<infer T> ? T : never;
+
+/** As large as the kernel takes one word and one variable, of characters that grow when they are written down. */
+const huge: Strange = {
+  args: ['\x01%'.repeat(60_000)],
+  env: { X_huge: '$"\\\n'.repeat(30_000) },
+  reference: 'huge '.repeat(800),
+  workingDir: `/${'%n/'.repeat(1000)}`,
+  exposedPorts: Array.from({ length: 1000 }, (_, index) => `${index}`),
+  volumes: Array.from({ length: 1000 }, (_, index) => `/volume-${index}`),
+  stopSignal: 'SIGTERM'.repeat(500),
+};
 
 describe('units of workloads', { skip: outsideTestHost(), timeout: 300_000 }, () => {
   const stack = new AsyncDisposableStack();
@@ -82,29 +100,28 @@ describe('units of workloads', { skip: outsideTestHost(), timeout: 300_000 }, ()
   after(() => stack.disposeAsync());
 
   test('strangers’ words reach the process as they are, and every unit is valid to systemd', async () => {
-    const samples = fc.sample(strange, units);
-    const expected: { app: string; argv: string[]; env: [string, string][] }[] = [];
-    for (const [index, { args, env, reference }] of samples.entries()) {
+    const samples = [huge, ...fc.sample(strange, units - 1)];
+    const expected: { app: string; argv: string[]; env: [string, string][]; directory: string }[] = [];
+    for (const [index, { args, env, reference, ...declared }] of samples.entries()) {
       const app = `fuzz-${index}`;
       const root = `/oci/apps/${app}/root`;
       const withShell = index % 2 === 0;
       await mkdir(join(root, 'bin'), { recursive: true });
       await copyFile(busybox, join(root, 'bin/busybox'));
       if (withShell) await copyFile(busybox, join(root, 'bin/sh'));
-      const dump = 'cat /proc/self/environ > /env; cat /proc/$$/cmdline > /argv; sleep 1000';
+      const dump =
+        'readlink /proc/$$/cwd > /cwd; cat /proc/self/environ > /env; cat /proc/$$/cmdline > /argv; exec sleep 1000';
       const argv = ['/bin/busybox', 'sh', '-c', dump, ...args];
       const config: PlacedImage['config'] = {
         env: Object.entries(env),
         entrypoint: argv,
         cmd: [],
-        workingDir: '',
         user: '',
-        exposedPorts: [],
-        volumes: [],
-        stopSignal: '',
+        ...declared,
       };
       placeApplication(loggedContext().ctx, '/', { name: app, reference, config });
-      expected.push({ app, argv, env: Object.entries(env) });
+      const directory = normalize(`${declared.workingDir}/`).replace(/(?<=.)\/$/s, '');
+      expected.push({ app, argv, env: Object.entries(env), directory });
     }
     // systemd-analyze looks for programs outside of RootDirectory=.
     await copyFile('/oci/apps/fuzz-0/root/usr/sbin/sdme-isolate', '/usr/sbin/sdme-isolate');
@@ -124,12 +141,20 @@ describe('units of workloads', { skip: outsideTestHost(), timeout: 300_000 }, ()
     await run('systemctl', ['daemon-reload']);
     await run('systemctl', ['start', ...names]);
     try {
-      for (const { app, argv, env } of expected) {
+      for (const { app, argv, env, directory } of expected) {
         const file = (path: string): string => `/oci/apps/${app}/root/${path}`;
         const whole = async (path: string): Promise<string> =>
           (await readFile(file(path)).catch(() => Buffer.alloc(0))).toString();
         await waitFor(`${app} to write its arguments`, async () => (await whole('argv')) !== '');
         assert.deepEqual((await whole('argv')).split('\0').slice(0, -1), argv, app);
+        assert.equal(await whole('cwd'), `${directory}\n`, app);
+        for (const list of ['ports', 'volumes'])
+          for (const line of (await whole(`../${list}`)).split('\n').slice(0, -1))
+            assert.match(
+              line,
+              list === 'ports' ? /^\d+\/(tcp|udp)$/ : /^\/[^\p{Cc}:|,]+$/u,
+              `${app} ${list}`,
+            );
         const seen = new Map(
           (await whole('env'))
             .split('\0')

@@ -82,7 +82,8 @@ test('a command’s first word is found along the image’s PATH, then in the us
   assert.throws(() => commandWords({ entrypoint: [], cmd: [], env: [] }, has()), {
     message: 'OCI image has no Entrypoint or Cmd',
   });
-  assert.throws(() => commandWords({ ...source, cmd: ['x'.repeat(200_000)] }, has()), {
-    code: 'input.invalid',
-  });
+  // One word that the kernel would refuse, and lines that systemd would: of escapes, and of very many empty words.
+  const escapes = '\x01'.repeat(129_000);
+  for (const cmd of [['x'.repeat(200_000)], [escapes, escapes], Array.from({ length: 400_000 }, () => '')])
+    assert.throws(() => commandWords({ ...source, cmd }, has()), { code: 'input.invalid' });
 });

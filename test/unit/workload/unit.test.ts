@@ -52,6 +52,14 @@ WantedBy=multi-user.target
   );
 });
 
+test('the end that a stop brings about is a success, once named', () => {
+  const ends = (name: string, number: number): string | undefined =>
+    /^SuccessExitStatus=(.*)$/m.exec(workloadUnitText({ ...plain, stopSignal: { name, number } }))?.[1];
+  assert.equal(ends('SIGTERM', 15), '129 130 141 143');
+  assert.equal(ends('SIGRTMIN+3', 37), '129 130 141 143 165');
+  assert.equal(ends('SIGKILL', 9), '129 130 137 141 143 SIGKILL', 'it also ends what passes signals on');
+});
+
 test('an init container runs once, before those that require it', () => {
   const text = workloadUnitText({
     ...plain,
