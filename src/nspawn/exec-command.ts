@@ -73,6 +73,12 @@ export function joinUser({
   return isHostRoot && joinAsSudoUser && known ? sudoUser : undefined;
 }
 
+/** Where programs are looked for, in the container and in the application, whose /bin need not be its /usr/bin. */
+const searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** One word of a POSIX shell command. */
+const quoteForShell = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
+
 export interface ApplicationExecOptions {
   readonly container: string;
   /** The application's supervisor, as the container numbers it. */
@@ -88,15 +94,23 @@ export interface ApplicationExecOptions {
  * the image, so it is the container that enters the namespaces, not the host: what is run has the container's users,
  * filters, devices and profile, no capabilities but those of a workload before `isolate` drops the last, and nothing
  * of our environment.
+ *
+ * A shell looks after the jobs of a terminal only when it sees who leads the terminal's session, who must be of the
+ * application's PID namespace: script(1) makes a terminal there.
  */
 export function applicationCommand(options: ApplicationExecOptions): Command {
   const { container, supervisor, ownNetwork, onTerminal, command } = options;
   // Not the init's, which may be of another user: without CAP_SYS_PTRACE its namespaces are closed to root.
   const pids = `--pid=/proc/${supervisor}/ns/pid_for_children`;
   // A working directory that is named is opened before the root is entered, and leads out of it.
-  const namespaces = [pids, '--ipc', '--mount', ...(ownNetwork ? ['--net'] : []), '--root', '--wd'];
-  const enter = ['nsenter', '--target', String(supervisor), ...namespaces, '--', ...command];
+  const spaces = ['--ipc', '--mount', ...(ownNetwork ? ['--net'] : []), '--root', '--wd'];
+  const others = ['--target', String(supervisor), ...spaces, '--', ...command];
+  const shell = ['nsenter', ...others].map(quoteForShell).join(' ');
+  const enter = onTerminal
+    ? ['nsenter', pids, '--', 'script', '--quiet', '--return', '--command', shell, '/dev/null']
+    : ['nsenter', pids, ...others];
   return runIn(onTerminal ? '--pty' : '--pipe', { container, command: enter }, [
+    `Environment=PATH=${searchPath}`,
     'NoNewPrivileges=yes',
     `CapabilityBoundingSet=${workloadCapabilities.join(' ')}`,
   ]);
