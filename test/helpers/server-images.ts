@@ -98,15 +98,30 @@ const busyboxImages: Readonly<
   },
 };
 
-/** Pushes `nginx`, `redis`, `postgres`, `static` and `busybox` to a registry on loopback; `dir` is room for it. */
-export async function pushServers(registry: string, dir: string): Promise<void> {
+/** A server of Debian that can be pushed. */
+export type ServerName = keyof typeof serverConfigs;
+
+/**
+ * Pushes servers of Debian to a registry on loopback, each as `<prefix><name>:latest`; `dir` is room for it, which is
+ * free again afterwards.
+ */
+export async function pushServers(
+  registry: string,
+  dir: string,
+  names: readonly ServerName[],
+  prefix = '',
+): Promise<void> {
   const layout = join(dir, 'servers');
   const servers = await serverLayout(layout);
-  for (const [name, config] of Object.entries(serverConfigs)) {
-    await servers.configure(config);
-    await pushLayout(layout, undefined, registry, `${name}:latest`);
+  for (const name of names) {
+    await servers.configure(serverConfigs[name]);
+    await pushLayout(layout, undefined, registry, `${prefix}${name}:latest`);
   }
   await rm(layout, { recursive: true });
+}
+
+/** Pushes `static` and `busybox` to a registry on loopback. */
+export async function pushBusyboxes(registry: string): Promise<void> {
   const busybox = await readFile(join(await debianTree('servers'), 'usr/bin/busybox'));
   for (const [name, { program, files, config }] of Object.entries(busyboxImages)) {
     const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';

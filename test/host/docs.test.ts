@@ -10,10 +10,11 @@ import { embeddedUnitNames } from '../../src/queue/embedded-units.ts';
 import { removeTree } from '../../src/system/fs/remove-tree.ts';
 import { output, outsideTestHost, traces } from '../helpers/container-host.ts';
 import { debianImage, pushLayout, writeMirrorRule } from '../helpers/debian-image.ts';
-import { startDockerRegistry } from '../helpers/docker-registry.ts';
+import { type DockerRegistry, startDockerRegistry } from '../helpers/docker-registry.ts';
 import { layoutFiles, testImage, writeFiles } from '../helpers/oci-image.ts';
 import { blocksOf, readPage, shellScript } from '../helpers/page-blocks.ts';
 import { sdmeProgram } from '../helpers/sdme-program.ts';
+import { pushServers } from '../helpers/server-images.ts';
 
 const run = promisify(execFile);
 const checkout = join(import.meta.dirname, '../..');
@@ -27,6 +28,7 @@ const skip =
 
 describe('what the documentation shows', { skip, timeout: 300_000 }, () => {
   const stack = new AsyncDisposableStack();
+  let registry: DockerRegistry;
   const layout: Layout = layoutOf('/var/lib/sdme/docs', '/run/sdme-docs');
   const work = '/tmp/docs';
   const env = {
@@ -50,7 +52,7 @@ describe('what the documentation shows', { skip, timeout: 300_000 }, () => {
       await removeTree(layout.dataDir);
       await removeTree(layout.runtimeDir);
     });
-    const registry = stack.use(await startDockerRegistry());
+    registry = stack.use(await startDockerRegistry());
     await writeMirrorRule('/etc/containers/registries.conf', 'docker.io', registry.host);
     const { layout: image, tarball } = await debianImage();
     for (const tag of ['trixie', 'bookworm'])
@@ -68,7 +70,7 @@ describe('what the documentation shows', { skip, timeout: 300_000 }, () => {
     let said = '';
     shell.stdout.setEncoding('utf8').on('data', (part: string) => {
       said += part;
-      if (/root@\S+#[^\n]*$/.test(said)) shell.stdin.write('exit\n');
+      if (/(?:root@\S+|[\n\\])#[^\n]*$/.test(said)) shell.stdin.write('exit\n');
     });
     const [code] = await once(shell, 'close');
     assert.equal(code, 0, `${path}: ${said}`);
@@ -85,6 +87,19 @@ describe('what the documentation shows', { skip, timeout: 300_000 }, () => {
     assert.match(said, /^NAME +OS +PATH\ndebian .*\nsmall .*\ntree /m);
     const sdme = sdmeProgram(layout);
     assert.match(await sdme.ok('fs', 'ls'), /^NAME .*\ndebian .*\nshop +Debian GNU\/Linux [^\n]*$/);
+    await sdme.ok('fs', 'rm', '--all', '--force');
+  });
+
+  test('the commands of docs/workloads.md run as they stand', async () => {
+    await pushServers(registry.host, work, ['nginx', 'postgres'], 'library/');
+    const said = await runPage('docs/workloads.md', '# Workloads');
+    assert.match(said, /Welcome to nginx/, 'the application answers');
+    assert.match(said, /"GET \/ HTTP\/1\.1" 200/, 'its log is shown');
+    assert.match(said, /^ActiveState=active$/m);
+    assert.match(said, / nginx\.conf\s/, 'a command among its processes');
+    assert.match(said, /volume data retained at /);
+    const sdme = sdmeProgram(layout);
+    assert.deepEqual((await sdme.ok('rm', 'web', 'db')).split('\n'), ['web', 'db']);
     await sdme.ok('fs', 'rm', '--all', '--force');
   });
 

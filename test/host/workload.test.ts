@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { output, outsideTestHost, traces } from '../helpers/container-host.ts';
 import { startDockerRegistry } from '../helpers/docker-registry.ts';
-import { pushServers } from '../helpers/server-images.ts';
+import { pushBusyboxes, pushServers } from '../helpers/server-images.ts';
 import { openWorkloadStage, type WorkloadStage } from '../helpers/workload-stage.ts';
 
 const run = promisify(execFile);
@@ -82,7 +82,8 @@ describe('servers from a registry, in containers of each tier', {
   before(async () => {
     stage = stack.use(await openWorkloadStage('workload', baseFiles));
     const registry = stack.use(await startDockerRegistry());
-    await pushServers(registry.host, stage.dir);
+    await pushServers(registry.host, stage.dir, ['nginx', 'redis', 'postgres']);
+    await pushBusyboxes(registry.host);
     // Each application is put on the rootfs of those before, so that one container of the last runs all of them.
     for (const [index, name] of names.entries())
       await stage.sdme.ok(
