@@ -33,12 +33,18 @@ export interface JobLimits {
  * What producers and workers agree on for one kind of job. Input and result are parsed with these schemas at
  * both ends; `locks` is a pure function of the parsed input.
  */
-export interface Contract<Kind extends string = string, Input = unknown, Result = unknown> {
+export interface Contract<
+  Kind extends string = string,
+  Input = unknown,
+  Result = unknown,
+  Arguments = unknown,
+> {
   readonly kind: Kind;
   /** One line for `--help`, listings and docs/jobs.md. */
   readonly summary: string;
   readonly queue: QueueName;
-  readonly input: z.ZodType<Input>;
+  /** From what a producer may leave out or write in several ways, to what a handler gets. */
+  readonly input: z.ZodType<Input, Arguments>;
   readonly result: z.ZodType<Result>;
   readonly locks: (input: Input) => readonly LockRequest[];
   readonly retry: RetryPolicy;
@@ -63,13 +69,13 @@ export const controlLimits: JobLimits = { queueMs: hour, runMs: 10 * minute, noP
 export const bulkLimits: JobLimits = { queueMs: 24 * hour, runMs: 6 * hour, noProgressMs: 10 * minute };
 
 /** Fills the defaults of a contract from its queue; keeps the literal kind and the schema types. */
-export function defineContract<const Kind extends string, Input, Result>(
+export function defineContract<const Kind extends string, Input, Result, Arguments>(
   contract: Pick<
-    Contract<Kind, Input, Result>,
+    Contract<Kind, Input, Result, Arguments>,
     'kind' | 'summary' | 'queue' | 'input' | 'result' | 'subject'
   > &
-    Partial<Contract<Kind, Input, Result>>,
-): Contract<Kind, Input, Result> {
+    Partial<Contract<Kind, Input, Result, Arguments>>,
+): Contract<Kind, Input, Result, Arguments> {
   return Object.freeze({
     locks: () => [],
     retry: noRetry,

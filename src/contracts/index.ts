@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { containerCreate } from './container-create.ts';
 import { containerDisable, containerEnable } from './container-enable.ts';
 import { containerRestart } from './container-restart.ts';
@@ -36,7 +37,9 @@ export const contracts = {
 export type Contracts = typeof contracts;
 /** The name of a kind of job. */
 export type JobKind = keyof Contracts;
-/** The parsed input of a kind. */
+/** The input of a kind as producers give it: what has a default may be left out. */
+export type ArgumentsOf<Kind extends JobKind> = z.input<Contracts[Kind]['input']>;
+/** The parsed input of a kind, as handlers get it. */
 export type InputOf<Kind extends JobKind> =
   Contracts[Kind] extends Contract<string, infer Input, unknown> ? Input : never;
 /** The result of a kind. */

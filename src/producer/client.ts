@@ -1,6 +1,6 @@
 import type {
+  ArgumentsOf,
   BatchStatus,
-  InputOf,
   JobEvent,
   JobKind,
   JobRecord,
@@ -39,14 +39,14 @@ export interface JobFilter {
 
 /** One job of a batch: a kind and the input of that kind. */
 export type BatchItem<Kind extends JobKind = JobKind> = {
-  [One in Kind]: { readonly kind: One; readonly input: InputOf<One> };
+  [One in Kind]: { readonly kind: One; readonly input: ArgumentsOf<One> };
 }[Kind];
 
 /** One job of a flow: a kind and the input of that kind, and the names of the jobs it runs after. */
 export type FlowJob<Name extends string = string, Kind extends JobKind = JobKind> = {
   [One in Kind]: {
     readonly kind: One;
-    readonly input: InputOf<One>;
+    readonly input: ArgumentsOf<One>;
     readonly after?: readonly Name[];
     readonly limits?: NonNullable<SubmitOptions['limits']>;
   };
@@ -91,7 +91,11 @@ export interface BatchClient {
 /** The typed client: everything the CLI does with jobs goes through it. Errors are `SdmeError`s. */
 export interface Client {
   /** @throws SdmeError `input.invalid`, `job.idempotency-mismatch`, `queue.unavailable` */
-  submit<Kind extends JobKind>(kind: Kind, input: InputOf<Kind>, options?: SubmitOptions): Promise<Submitted>;
+  submit<Kind extends JobKind>(
+    kind: Kind,
+    input: ArgumentsOf<Kind>,
+    options?: SubmitOptions,
+  ): Promise<Submitted>;
   /**
    * Submits jobs that run after each other, by names of the caller's: each waits until all those in its `after` have
    * succeeded; when one of them fails or is cancelled it fails with `job.dependency-failed`, and so do those after it.

@@ -29,8 +29,8 @@ export { type ErrorCode, type ErrorRecord, errorCatalogue, SdmeError } from '../
 export { loadSettings, parseSettings } from '../config/load.ts';
 export type { Settings } from '../config/schema.ts';
 export type {
+  ArgumentsOf,
   BatchStatus,
-  InputOf,
   JobEvent,
   JobKind,
   JobRecord,

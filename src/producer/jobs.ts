@@ -1,5 +1,11 @@
 import { fromErrorRecord, SdmeError } from '../base/errors.ts';
-import { type InputOf, isEndState, type JobKind, type JobRecord, type ResultOf } from '../contracts/index.ts';
+import {
+  type ArgumentsOf,
+  isEndState,
+  type JobKind,
+  type JobRecord,
+  type ResultOf,
+} from '../contracts/index.ts';
 import { damagedError } from '../queue/damaged-record.ts';
 import type { NewJob } from '../queue/submission.ts';
 import type { SubmitOptions, Submitted } from './client.ts';
@@ -13,7 +19,7 @@ export async function submitJob<Kind extends JobKind>(
   session: Session,
   host: string,
   kind: Kind,
-  input: InputOf<Kind>,
+  input: ArgumentsOf<Kind>,
   options: SubmitOptions,
 ): Promise<Submitted> {
   const job = prepareJob(kind, input, {

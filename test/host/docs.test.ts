@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -130,19 +130,15 @@ describe('what the documentation shows', { skip, timeout: 300_000 }, () => {
     assert.match(planned.stdout, /^sources = 2$/m, planned.stderr);
   });
 
-  test('the TypeScript example of README.md is free of type errors, and pings the host', async () => {
+  test('the TypeScript example of README.md imports an image', async () => {
     const [example] = blocksOf(readPage('README.md')).filter(({ language }) => language === 'ts');
     const directory = `${work}/program`;
     await mkdir(`${directory}/node_modules`, { recursive: true });
     await symlink(checkout, `${directory}/node_modules/sdme`);
-    await symlink(join(checkout, 'node_modules/@types'), `${directory}/node_modules/@types`);
     await writeFile(`${directory}/package.json`, '{"type":"module"}');
-    await copyFile(join(checkout, 'src/tsconfig.base.json'), `${directory}/base.json`);
-    await writeFile(`${directory}/tsconfig.json`, JSON.stringify({ extends: './base.json' }));
     await writeFile(`${directory}/example.ts`, example?.text ?? '');
     const options = { cwd: directory, env, timeout: 60_000 };
-    await run('tsc', ['--noEmit', '--composite', 'false', '--incremental', 'false'], options);
     const { stdout } = await run(process.execPath, ['example.ts'], options);
-    assert.match(stdout, /host: '/);
+    assert.match(stdout, /^\/.*\/fs\/from-a-program$/m);
   });
 });

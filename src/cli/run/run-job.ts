@@ -1,7 +1,7 @@
 import { fromErrorRecord, SdmeError } from '../../base/errors.ts';
 import {
+  type ArgumentsOf,
   contracts,
-  type InputOf,
   type JobKind,
   type JobRecord,
   type ResultOf,
@@ -78,7 +78,7 @@ export function resultOf<Kind extends JobKind>(kind: Kind, record: JobRecord): R
 export async function runJob<Kind extends JobKind>(
   session: Session,
   kind: Kind,
-  input: InputOf<Kind>,
+  input: ArgumentsOf<Kind>,
   options: { readonly detach?: boolean | undefined; readonly kept?: boolean } = {},
 ): Promise<ResultOf<Kind> | undefined> {
   if (options.kept !== true) session.interrupt.signal.throwIfAborted();
