@@ -1,21 +1,36 @@
 import { readFile } from 'node:fs/promises';
 import { parse } from 'smol-toml';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { SdmeError } from '../base/errors.ts';
 import { type Layout, layoutOf } from '../base/paths.ts';
-import { type Settings, settingsSchema } from './schema.ts';
+import { type SettingName, type Settings, settingsSchema } from './schema.ts';
 
 /** The default configuration file. */
 export const defaultConfigFile = '/etc/sdme.conf';
+
+/** What is wrong with which key, on one line. */
+function problems(error: z.ZodError): string {
+  return error.issues
+    .map(({ path, message }) => (path.length === 0 ? message : `${path.join('.')}: ${message}`))
+    .join('; ');
+}
 
 /** Settings from a parsed TOML document; absent keys get their defaults. @throws SdmeError `config.invalid` naming every key */
 export function parseSettings(document: unknown, origin: string): Settings {
   const parsed = settingsSchema.safeParse(document);
   if (!parsed.success) {
-    throw new SdmeError('config.invalid', `${origin} is not valid: ${z.prettifyError(parsed.error)}`);
+    throw new SdmeError('config.invalid', `${origin} is not valid: ${problems(parsed.error)}`);
   }
   return Object.freeze(parsed.data);
 }
+
+/** What the environment may set. */
+const settingOfVariable: Readonly<Record<string, SettingName>> = {
+  SDME_REDIS_URL: 'queue_url',
+  SDME_DATADIR: 'datadir',
+  SDME_RUNDIR: 'rundir',
+  SDME_HOST_ID: 'host_id',
+};
 
 /**
  * The settings of a file, with what the environment says on top: `SDME_REDIS_URL` is `queue_url`,
@@ -36,14 +51,11 @@ export async function loadSettings(
       throw new SdmeError('config.invalid', `cannot read the configuration ${path}`, { cause: error });
     }
   }
-  const overrides = {
-    queue_url: environment.SDME_REDIS_URL,
-    datadir: environment.SDME_DATADIR,
-    rundir: environment.SDME_RUNDIR,
-    host_id: environment.SDME_HOST_ID,
-  };
-  for (const [key, value] of Object.entries(overrides)) {
-    if (value !== undefined && value !== '') document[key] = value;
+  for (const [variable, key] of Object.entries(settingOfVariable)) {
+    const value = environment[variable];
+    if (value === undefined || value === '') continue;
+    parseSettings({ [key]: value }, variable);
+    document[key] = value;
   }
   return parseSettings(document, path);
 }

@@ -89,13 +89,17 @@ export const settingsSchema = z.strictObject({
   default_storage_backend: z.enum(['', 'overlay']).default('').describe('storage of new containers'),
   host_id: z
     .string()
-    .regex(/^([a-z0-9][a-z0-9-]{0,62})?$/)
+    .regex(
+      /^([a-z0-9][a-z0-9-]{0,62})?$/,
+      'takes 1 to 63 lowercase letters, digits and hyphens, no hyphen first',
+    )
     .default('')
     .describe('name of this host in the queue; empty: derived from the machine id'),
   queue_url: z
     .string()
+    .regex(/^(|rediss?:\/\/.+|\/.+)$/, 'must be a redis:// or rediss:// URL, or the path of a socket')
     .default('')
-    .describe('redis:// or rediss:// URL of a shared queue; empty: the embedded queue'),
+    .describe('redis:// or rediss:// URL or socket of a shared queue; empty: the embedded queue'),
   queue_idle_seconds: seconds
     .default(300)
     .describe('the embedded queue and worker end after this long without work'),
@@ -137,3 +141,5 @@ export const settingsSchema = z.strictObject({
 
 /** Parsed settings. */
 export type Settings = Readonly<z.output<typeof settingsSchema>>;
+/** The name of a setting. */
+export type SettingName = keyof Settings;
