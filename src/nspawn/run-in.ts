@@ -83,7 +83,7 @@ export interface JoinOptions {
   readonly user?: string | undefined;
   /** Empty: the user's shell. */
   readonly command: readonly string[];
-  /** Standard output is a terminal; without one a command runs as `exec` does. */
+  /** We have a terminal; without one a command, or a shell that reads commands, runs as with `exec`. */
   readonly onTerminal: boolean;
   readonly environment: NodeJS.ProcessEnv;
 }
@@ -116,7 +116,10 @@ export async function joinContainer(
   const command = commandWords(options.command);
   await requireRunning(layout, container, ' (use --start to start it)');
   const user = await chooseJoinUser(layout, settings, options);
-  if (command.length > 0 && !options.onTerminal) return runCommand(execCommand({ container, user, command }));
+  if (!options.onTerminal) {
+    const words = command.length > 0 ? command : ['/bin/sh'];
+    return runCommand(execCommand({ container, user, command: words }));
+  }
   return runCommand(joinCommand({ container, user, command }));
 }
 

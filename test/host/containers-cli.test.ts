@@ -66,8 +66,20 @@ describe('container verbs', { skip: outsideTestHost(), timeout: 200_000 }, () =>
     assert.deepEqual([ran.code, ran.stdout, ran.stderr], [3, 'in web\n', 'aside\n']);
     // Words are the command's own, whatever systemd makes of such in units.
     const words = ['$HOME', `$${'{HOME}'}`, '$$', '%n', 'a  b', '', ';', '@x', '\\x41', 'two\nlines'];
+    const unstarted = [
+      await sdme('exec', 'web', 'nope'),
+      await sdme('exec', 'web', '--user', 'nosuch', 'id'),
+    ];
+    assert.deepEqual(
+      unstarted.map(({ code }) => code),
+      [203, 217],
+    );
+    assert.match(unstarted[0]?.stderr ?? '', /^note: exit code 203 of 'nope': .*is not there, or cannot be/);
+    assert.match(unstarted[1]?.stderr ?? '', /^note: exit code 217 of 'id': .*the user is not known there$/m);
     const printed = await ok('exec', 'web', '--', 'printf', '%s|', ...words);
     assert.equal(printed.stdout, words.map((word) => `${word}|`).join(''));
+    const script = await ended('sh', '-c', 'echo "hostname; exit 4" | ./sdme join web');
+    assert.deepEqual([script.code, script.stdout], [4, 'web\n'], script.stderr);
     const join = "./sdme join web -- sh -c 'tty; exit 3'";
     const joined = await ended('script', '--quiet', '--return', '--command', join, '/dev/null');
     assert.deepEqual([joined.code, /\/dev\/pts\/\d/.test(joined.stdout)], [3, true], joined.stdout);

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { SdmeError } from '../../base/errors.ts';
 import { execIn, execInApplication, matchContainer } from '../../nspawn/read-side.ts';
 import { applicationOption, parseOptions, refuseUserOfApplication } from '../parse/options.ts';
+import { noteUnstarted } from '../run/unstarted.ts';
 import type { VerbRun } from '../verb.ts';
 
 const schema = z.strictObject({
@@ -22,5 +23,7 @@ export const run: VerbRun = async ({ operands, command, options, session }) => {
     const how = { container, application: oci, command, onTerminal: false };
     return session.interrupt.leaveTo(() => execInApplication(layout, how));
   }
-  return session.interrupt.leaveTo(() => execIn(layout, { container, user, command }));
+  const code = await session.interrupt.leaveTo(() => execIn(layout, { container, user, command }));
+  noteUnstarted(session.output, code, command[0] ?? '');
+  return code;
 };
