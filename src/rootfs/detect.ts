@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { SdmeError } from '../base/errors.ts';
 import { sourceTextKind } from '../contracts/rootfs-source.ts';
 import { type Compression, compressionOf, type Magic } from './magic.ts';
@@ -50,6 +51,12 @@ function detectFile(source: string, magic: Magic, image: boolean): DetectedSourc
   return { kind: image ? 'archive' : 'tarball', path: source, compression };
 }
 
+/** Said where the name is more like that of an image, such as `debian` or `debian:trixie`. */
+function imageHint(source: string): string {
+  const isFileName = /\.[a-z]/i.test(basename(source));
+  return isFileName ? '' : '; an image of a registry is named with its host, as in docker.io/library/debian';
+}
+
 /**
  * What a path is, from what was found there; the first rule that fits wins (contract 6.1, rows 3-5).
  * @throws SdmeError `not-found`, `source.unsupported`
@@ -57,7 +64,7 @@ function detectFile(source: string, magic: Magic, image: boolean): DetectedSourc
 export function detectPath(source: string, facts: PathFacts): DetectedSource {
   switch (facts.type) {
     case 'missing':
-      throw new SdmeError('not-found', `source path does not exist: ${source}`);
+      throw new SdmeError('not-found', `source path does not exist: ${source}${imageHint(source)}`);
     case 'other':
       throw unsupported(`source path is not a file or directory: ${source}`);
     case 'directory':

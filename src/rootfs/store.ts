@@ -3,7 +3,6 @@ import { SdmeError } from '../base/errors.ts';
 import type { Layout } from '../base/paths.ts';
 import type { Settings } from '../config/schema.ts';
 import type { Images } from '../oci/index.ts';
-import { errnoOf } from '../system/failure.ts';
 
 /** Where the store lies and what the configuration says: what every verb of this room works on. */
 export interface Store {
@@ -29,7 +28,7 @@ export async function rootfsExists(layout: Layout, name: string): Promise<boolea
   try {
     return (await stat(layout.rootfsDir(name))).isDirectory();
   } catch (cause) {
-    if (errnoOf(cause) === 'ENOENT') return false;
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return false;
     throw new SdmeError('io', `cannot look at ${layout.rootfsDir(name)}`, { cause });
   }
 }

@@ -24,8 +24,15 @@ async function runImport(
   } catch (error) {
     const mayAsk = error instanceof SdmeError && error.code === 'rootfs.incomplete';
     if (!mayAsk || input.installPackages !== 'auto' || !(await session.isInteractive())) throw error;
-    session.output.note(`the rootfs lacks what it needs to boot: ${error.message}`);
-    if (!(await askYesNo(session, 'install the packages? [y/N] '))) throw error;
+    const { missing } = error.facts;
+    if (missing === undefined) throw error;
+    session.output.note(`${missing} not found in rootfs, so that it cannot boot`);
+    if (!(await askYesNo(session, 'install the packages? [y/N] '))) {
+      throw new SdmeError(
+        'rootfs.incomplete',
+        `${missing} not found in rootfs; re-run with --install-packages=yes or -f to override`,
+      );
+    }
     return runJob(session, 'fs.import', { ...input, installPackages: 'yes' });
   }
 }

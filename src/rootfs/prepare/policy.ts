@@ -39,8 +39,8 @@ export type PreparationDecision =
   | { readonly action: 'install' }
   | { readonly action: 'warn'; readonly message: string };
 
-function incomplete(message: string): SdmeError {
-  return new SdmeError('rootfs.incomplete', message);
+function incomplete(message: string, facts: { readonly missing?: string } = {}): SdmeError {
+  return new SdmeError('rootfs.incomplete', message, { facts });
 }
 
 /** Whether packages are installed, done without, or the import refused (contract 6.4). @throws SdmeError `rootfs.incomplete` */
@@ -59,6 +59,7 @@ export function decidePreparation(facts: PreparationFacts): PreparationDecision 
       if (facts.force) return warn;
       throw incomplete(
         `${what} not found in rootfs and running non-interactively; re-run with --install-packages=yes or -f to override`,
+        { missing: what },
       );
     case 'no':
       if (facts.force) return warn;

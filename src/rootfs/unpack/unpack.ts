@@ -141,7 +141,7 @@ async function applyLayer(
   const { label, digest, size, diffId } = layer;
   await using file = await openLayer(layer.file);
   const item: ProgressItem = ctx.progress.item(layer.itemId ?? defaultId, {
-    label,
+    label: `unpack ${label}`,
     unit: 'bytes',
     ...(size === undefined ? {} : { total: size }),
   });

@@ -21,7 +21,13 @@ for (const [what, facts, expected] of accepted) {
 }
 
 const refused: readonly (readonly [string, string, PathFacts, string, RegExp])[] = [
-  ['a missing path', '/srv/x', { type: 'missing' }, 'not-found', /^source path does not exist: \/srv\/x$/],
+  [
+    'a missing path',
+    '/srv/x',
+    { type: 'missing' },
+    'not-found',
+    /^source path does not exist: \/srv\/x; an image of a registry is named with its host/,
+  ],
   [
     'a fifo',
     '/srv/x',
