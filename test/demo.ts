@@ -59,12 +59,16 @@ function exists(path: string): Promise<boolean> {
   );
 }
 
+/** A word as it is typed at a shell. */
+const quoted = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+
 /** Runs `sdme` with the demo's directories; its messages go to the person, its result is returned and shown. */
 type Sdme = (...args: readonly string[]) => Promise<string>;
 
 function commandLine(environment: NodeJS.ProcessEnv, show: boolean): Sdme {
   return async (...args) => {
-    if (show) console.log(styleText('cyan', `\n$ sdme ${args.join(' ')}`));
+    if (show) console.log(styleText('cyan', `\n$ sdme ${args.map(quoted).join(' ')}`));
     // What a terminal makes of it is worth seeing for all that prints no result to be used here.
     const keep = !show || args.includes('--detach');
     const child = spawn(sdme, args, {

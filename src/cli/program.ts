@@ -4,7 +4,7 @@ import { exitCodes } from './exit-codes.ts';
 import { hiddenVerbs } from './hidden-verbs.ts';
 import { takeOwnFlags } from './parse/own-flags.ts';
 import type { OptionSpec, VerbSpec } from './verb.ts';
-import { verbGroups } from './verbs.ts';
+import { verbGroups, verbs } from './verbs.ts';
 
 /** What the command line asks for. */
 export interface Call {
@@ -42,6 +42,7 @@ function addGlobalOptions(command: Command): Command {
     .option('--config <file>', 'configuration file (default: /etc/sdme.conf)');
 }
 
+const capitalised = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
 const indented = (lines: readonly string[]): string => lines.map((line) => `  ${line}`).join('\n');
 
 type Words = Pick<Call, 'operands' | 'command' | 'options'>;
@@ -75,9 +76,13 @@ function splitWords(
 
 type Take = (verb: VerbSpec, command: Command) => void;
 
+/** What a usage error of a command says last. */
+const seeHelp = (words: string): string => `see \`sdme ${words === '' ? '' : `${words} `}--help\``;
+
 function leaf(parent: Command, name: string, verb: VerbSpec, take: Take): void {
   const command = parent.command(name, verb.hidden === true ? { hidden: true } : {});
-  command.summary(verb.summary).description(verb.summary[0]?.toUpperCase() + verb.summary.slice(1));
+  command.summary(verb.summary).description(capitalised(verb.summary));
+  command.showHelpAfterError(seeHelp(verb.words));
   if (verb.operands !== undefined) command.arguments(verb.operands);
   for (const spec of verb.options ?? []) command.addOption(optionOf(spec));
   addGlobalOptions(command);
@@ -96,6 +101,12 @@ const groupSummaries: Readonly<Record<string, string>> = {
   config: 'settings, and completion for shells',
 };
 
+/** The first example of each verb of a group. */
+function firstExamples(path: string): string[] {
+  const inGroup = verbs.filter(({ words }) => words.startsWith(`${path} `));
+  return inGroup.flatMap(({ examples }) => examples.slice(0, 1));
+}
+
 /** The command that holds a group of verbs, e.g. `fs cache`, made when first needed. */
 function groupCommand(program: Command, groups: Map<string, Command>, words: readonly string[]): Command {
   let parent = program;
@@ -107,8 +118,12 @@ function groupCommand(program: Command, groups: Map<string, Command>, words: rea
       parent
         .command(word)
         .summary(groupSummaries[path] ?? '')
-        .description(groupSummaries[path] ?? '');
-    if (known === undefined) addGlobalOptions(group.helpCommand(false));
+        .description(capitalised(groupSummaries[path] ?? ''))
+        .showHelpAfterError(seeHelp(path));
+    if (known === undefined) {
+      addGlobalOptions(group.helpCommand(false));
+      group.addHelpText('after', `\nExamples:\n${indented(firstExamples(path))}`);
+    }
     groups.set(path, group);
     parent = group;
   }
@@ -124,7 +139,18 @@ Examples:
   sdme job ls                                      see what was done, and how it went
 
 Everything that takes long or changes something is a job: add --detach to get its id at once, and follow it
-with \`sdme job watch ID\`. \`sdme VERB --help\` shows examples of each verb.`;
+with \`sdme job watch ID\`. \`sdme help VERB\` and \`sdme VERB --help\` show examples of each verb.`;
+
+/** `help fs import` in the words that commander knows, `fs import --help`. @throws SdmeError `usage` */
+function withHelpAsFlag(argv: readonly string[]): readonly string[] {
+  if (argv[0] !== 'help') return argv;
+  const asked = argv.slice(1).filter((word) => !word.startsWith('-'));
+  const path = asked.map((word) => `${word} `).join('');
+  if (!verbs.some(({ words }) => `${words} `.startsWith(path))) {
+    throw new SdmeError('usage', `there is no command '${asked.join(' ')}'; \`sdme help\` lists them all`);
+  }
+  return [...asked, '--help'];
+}
 
 /** The whole command line, as commander knows it. */
 export function buildProgram(version: string, take: Take): Command {
@@ -132,9 +158,9 @@ export function buildProgram(version: string, take: Take): Command {
   program
     .description('Containers with a full systemd inside, made from images; every change is a queued job.')
     .version(version, '-V, --version', 'print the version')
-    .helpCommand(false)
+    .helpCommand('help [verb...]', 'show the help of a verb')
     .enablePositionalOptions()
-    .showHelpAfterError(false)
+    .showHelpAfterError(seeHelp(''))
     .exitOverride()
     .addHelpText('after', intro);
   addGlobalOptions(program);
@@ -166,7 +192,7 @@ export function parseCommandLine(argv: readonly string[], version: string): Pars
     };
   });
   try {
-    program.parse([...argv], { from: 'user' });
+    program.parse([...withHelpAsFlag(argv)], { from: 'user' });
   } catch (error) {
     if (error instanceof SdmeError && error.code === 'usage') {
       process.stderr.write(`error: ${error.message}\n`);

@@ -1,7 +1,16 @@
 import type { Session } from './session.ts';
 
 /** What completion offers for an operand. */
-export type Completes = 'container' | 'rootfs' | 'job' | 'batch' | 'file' | 'nothing';
+export type Completes =
+  | 'container'
+  | 'rootfs'
+  | 'job'
+  | 'batch'
+  | 'kind'
+  | 'setting'
+  | 'shell'
+  | 'file'
+  | 'nothing';
 
 /** One option, in commander's notation, e.g. `-r, --fs <name>`. */
 export interface OptionSpec {

@@ -32,7 +32,7 @@ const input = z
     /** Of an image index, e.g. `linux/arm64`; default: this machine's. */
     platform: z
       .string()
-      .regex(/^linux\/[a-z0-9]+(\/[a-z0-9.]+)?$/, 'must be like linux/amd64')
+      .regex(/^linux\/[a-z0-9]+(\/[a-z0-9.]+)?$/, 'a platform is written like linux/amd64')
       .optional(),
   })
   .refine((value) => value.baseFs !== value.name, {

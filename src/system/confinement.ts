@@ -2,8 +2,13 @@ import { readFile, readlink } from 'node:fs/promises';
 import { SdmeError } from '../base/errors.ts';
 import { errnoOf } from './failure.ts';
 import { parseMountInfo } from './mounts.ts';
-import { type ProcessStatus, parseInterfaces, parseProcessStatus } from './process-status.ts';
-import { parseUidMap, type UidMapping } from './uid-map.ts';
+import {
+  type ProcessStatus,
+  parseInterfaces,
+  parseProcessStatus,
+  parseUserMap,
+  type UserMapping,
+} from './process-status.ts';
 
 /** Kinds of namespaces, as /proc/PID/ns calls them. */
 export const namespaceKinds = ['user', 'pid', 'ipc', 'uts', 'mnt', 'cgroup', 'net'] as const;
@@ -11,7 +16,7 @@ export type NamespaceKind = (typeof namespaceKinds)[number];
 
 /** What the kernel holds a process to, whatever anybody asked for. */
 export interface Confinement extends ProcessStatus {
-  readonly userMap: readonly UidMapping[];
+  readonly userMap: readonly UserMapping[];
   /** The namespaces it does not share with PID 1 of this host. */
   readonly ownNamespaces: ReadonlySet<NamespaceKind>;
   readonly interfaces: readonly string[];
@@ -52,7 +57,7 @@ async function readAll(pid: number): Promise<Confinement> {
     mounts.findLast(({ mountPoint }) => mountPoint === path)?.readOnly ?? false;
   return {
     ...status,
-    userMap: parseUidMap(await textOf('uid_map')),
+    userMap: parseUserMap(await textOf('uid_map')),
     ownNamespaces: new Set(namespaceKinds.filter((kind) => own.get(kind) !== hosts.get(kind))),
     interfaces: parseInterfaces(await textOf('net/dev')),
     readOnlyRoot: isReadOnly('/'),

@@ -31,3 +31,8 @@ export function plainValue(text: string): string {
     .replaceAll('%', '%%')
     .trim();
 }
+
+/** One word of a POSIX shell command. */
+export function quoteForShell(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}

@@ -54,6 +54,19 @@ export async function namesOf(
       const ids = new Set(records.flatMap(({ batch }) => (batch === undefined ? [] : [batch])));
       return [...ids].map((word) => ({ word, meaning: 'batch' }));
     }
+    case 'kind': {
+      const { contracts } = await import('../../contracts/index.ts');
+      return Object.values(contracts).map(({ kind, summary }) => ({ word: kind, meaning: summary }));
+    }
+    case 'setting': {
+      const { settingsSchema } = await import('../../config/schema.ts');
+      return Object.entries(settingsSchema.shape).map(([word, { description = '' }]) => ({
+        word,
+        meaning: description,
+      }));
+    }
+    case 'shell':
+      return ['bash', 'zsh', 'fish'].map((word) => ({ word, meaning: 'shell' }));
     default:
       return of satisfies never;
   }

@@ -48,6 +48,11 @@ function nextWords(verbs: readonly VerbSpec[], before: readonly string[]): Offer
   return [...offers].map(([word, meaning]) => ({ word, meaning }));
 }
 
+function firstWords(verbs: readonly VerbSpec[], before: readonly string[]): Offer[] {
+  const offers = nextWords(verbs, before);
+  return before.length > 0 ? offers : [...offers, { word: 'help', meaning: 'show the help of a verb' }];
+}
+
 function optionOffers(options: readonly OptionSpec[]): Offer[] {
   return options.map((option) => ({ word: longFlag(option), meaning: option.description }));
 }
@@ -79,8 +84,11 @@ export function wantedAt(verbs: readonly VerbSpec[], words: readonly string[]): 
   const before = withoutGlobal(words.slice(0, -1));
   const called = calledVerb(verbs, before);
   if (called === undefined) {
+    const global = optionNamed(globalOptions, words.at(-2) ?? '');
+    if (global !== undefined && takesValue(global)) return argumentOf(global);
+    if (before[0] === 'help') return { kind: 'words', offers: nextWords(verbs, before.slice(1)) };
     const isOption = current.startsWith('-');
-    return { kind: 'words', offers: isOption ? optionOffers(globalOptions) : nextWords(verbs, before) };
+    return { kind: 'words', offers: isOption ? optionOffers(globalOptions) : firstWords(verbs, before) };
   }
   const { verb, used } = called;
   const options = [...(verb.options ?? []), ...globalOptions];

@@ -30,7 +30,9 @@ function amountsLine(record: JobRecord): string | undefined {
   const same = running.filter(({ unit }) => unit === first.unit);
   const done = same.reduce((sum, item) => sum + item.done, 0);
   const total = same.reduce((sum, item) => sum + (item.total ?? item.done), 0);
-  return `  ${formatAmount(first, done)} of ${formatAmount(first, total)} in ${same.length} parts`;
+  if (done === 0 && total === 0) return undefined;
+  const parts = same.length === 1 ? '' : ` in ${same.length} parts`;
+  return `  ${formatAmount(first, done)} of ${formatAmount(first, total)}${parts}`;
 }
 
 /**

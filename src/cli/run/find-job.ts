@@ -10,7 +10,10 @@ export async function findJob(session: Session, wanted: string): Promise<string>
   const text = wanted.toUpperCase();
   if (isUlid(text)) return text;
   if (!/^[0-9A-Z]{4,26}$/.test(text))
-    throw new SdmeError('input.invalid', `not a job id: ${JSON.stringify(wanted)}`);
+    throw new SdmeError(
+      'input.invalid',
+      `not a job id: ${JSON.stringify(wanted)}; at least 4 letters and digits of its beginning or end are needed, see \`sdme job ls\``,
+    );
   const client = await session.client();
   const records = await client.list();
   const matches = records.map(({ id }) => id).filter((id) => id.startsWith(text) || id.endsWith(text));

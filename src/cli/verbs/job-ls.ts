@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SdmeError } from '../../base/errors.ts';
-import { isJobKind, type JobRecord, type JobState, jobStates } from '../../contracts/index.ts';
+import { contracts, isJobKind, type JobRecord, type JobState, jobStates } from '../../contracts/index.ts';
 import { printListing } from '../output/listing.ts';
 import { tableLines } from '../output/table.ts';
 import { formatDuration, formatMoment } from '../output/times.ts';
@@ -25,13 +25,14 @@ const isState = (text: string): text is JobState => (jobStates as readonly strin
 function words<Word extends string>(
   texts: readonly string[] | undefined,
   what: string,
+  known: readonly string[],
   isWord: (text: string) => text is Word,
 ): Word[] | undefined {
   return texts
     ?.flatMap((text) => text.split(','))
     .map((text) => {
       if (isWord(text)) return text;
-      throw new SdmeError('usage', `unknown ${what} ${JSON.stringify(text)}`);
+      throw new SdmeError('usage', `unknown ${what} ${JSON.stringify(text)}; use one of ${known.join(', ')}`);
     });
 }
 
@@ -62,8 +63,8 @@ export const run: VerbRun = async ({ options, session }) => {
   const client = await session.client();
   const records = await client.list(
     defined({
-      states: words(state, 'state', isState),
-      kinds: words(kind, 'kind of job', isJobKind),
+      states: words(state, 'state', jobStates, isState),
+      kinds: words(kind, 'kind of job', Object.keys(contracts), isJobKind),
       since: since === undefined ? undefined : parseSince(since, Date.now()),
       batch,
       flow,

@@ -14,7 +14,12 @@ export const jobVerbs: readonly VerbSpec[] = [
         repeat: true,
         choices: jobStates,
       },
-      { flags: '--kind <kind>', description: 'of this kind, e.g. fs.import', repeat: true },
+      {
+        flags: '--kind <kind>',
+        description: 'of this kind, e.g. fs.import',
+        repeat: true,
+        completes: 'kind',
+      },
       { flags: '--since <time>', description: 'submitted since, e.g. 2h or 2026-01-31T12:00' },
       { flags: '--batch <id>', description: 'of this batch', completes: 'batch' },
       { flags: '--flow <id>', description: 'of this flow' },

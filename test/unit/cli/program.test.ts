@@ -73,6 +73,17 @@ describe('the help', () => {
     });
   }
 
+  test('every group shows an example of each of its verbs', () => {
+    for (const group of buildProgram('sdme 0', () => {}).commands.filter(
+      ({ commands }) => commands.length > 0,
+    )) {
+      let text = '';
+      group.configureOutput({ writeOut: (part) => (text += part) }).outputHelp();
+      const inGroup = verbs.filter(({ words }) => words.startsWith(`${group.name()} `));
+      for (const { examples } of inGroup) assert.ok(text.includes(`\n  ${examples[0]}\n`), text);
+    }
+  });
+
   test('every example of the first page is understood', () => {
     let text = '';
     const program = buildProgram('sdme 0', () => {});
@@ -107,6 +118,8 @@ describe('sdme', () => {
     ['ps', '--nope'],
     ['fs', 'import'],
     ['exec', 'n', '--user'],
+    ['help', 'nope'],
+    ['help', 'fs', 'nope'],
   ]) {
     test(`usage: sdme ${words.join(' ')} says why on standard error and ends with 2`, async () => {
       const { code, stdout, stderr } = await run(...words);
@@ -120,6 +133,10 @@ describe('sdme', () => {
     ['fs', '--help'],
     ['fs', 'cache', '-h'],
     ['exec', '--help'],
+    ['help'],
+    ['help', 'fs'],
+    ['help', 'fs', 'import'],
+    ['help', 'exec'],
     ['batch', 'submit', '--help'],
   ]) {
     test(`sdme ${words.join(' ')} helps on standard output and ends with 0`, async () => {
@@ -128,6 +145,16 @@ describe('sdme', () => {
       assert.match(stdout, /Usage: sdme/);
     });
   }
+
+  test('help VERB and VERB --help are the same', async () => {
+    const verb = ['fs', 'import'];
+    assert.deepEqual(await run('help', ...verb), await run(...verb, '--help'));
+  });
+
+  test('a usage error says where the help is', async () => {
+    const { stderr } = await run('fs', 'import');
+    assert.equal(stderr, "error: missing required argument 'source'\nsee `sdme fs import --help`\n");
+  });
 
   test('a reader that goes away is no error', async () => {
     const { stderr } = await new Promise<{ stderr: string }>((resolve) => {

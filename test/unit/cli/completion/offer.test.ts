@@ -13,7 +13,7 @@ describe('wantedAt', () => {
   test('offers every visible verb and group first', () => {
     const offered = wanted('');
     const first = new Set(verbs.map(({ words }) => words.split(' ')[0] ?? ''));
-    assert.deepEqual(offered, [...first]);
+    assert.deepEqual(offered, [...first, 'help']);
   });
 
   const cases: readonly (readonly [line: string, offers: string | string[]])[] = [
@@ -39,6 +39,12 @@ describe('wantedAt', () => {
     ['ps -', ['--json', '--json-pretty', '--verbose', '--config', '--help']],
     ['-', ['--verbose', '--config', '--help']],
     ['nope ', []],
+    ['help fs ', ['import', 'ls', 'rm', 'gc', 'cache']],
+    ['--config ', 'file'],
+    ['config set ', 'setting'],
+    ['config set boot_timeout ', 'nothing'],
+    ['config completions ', 'shell'],
+    ['job ls --kind ', 'kind'],
   ];
   for (const [line, offers] of cases) {
     test(`sdme ${line}<TAB>`, () => assert.deepEqual(wanted(line), offers));

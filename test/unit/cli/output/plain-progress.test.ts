@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { nothingSaid, plainLines } from '../../../../src/cli/output/plain-progress.ts';
-import type { JobRecord } from '../../../../src/contracts/index.ts';
+import type { JobRecord, ProgressItemRecord } from '../../../../src/contracts/index.ts';
 import { itemOf, jobRecordOf } from '../../../helpers/job-record.ts';
 
 /** The lines for records at given moments, in milliseconds from now. */
@@ -35,6 +35,18 @@ describe('plainLines', () => {
     const lines = saidOver(Array.from({ length: 301 }, (_, index) => [index * 50, fetching(index)] as const));
     assert.equal(lines.flat().filter((line) => line.includes(' of ')).length, 3);
     assert.ok(lines.flat().includes('  100 of 2K in 2 parts'), lines.flat().join('\n'));
+  });
+
+  test('one part is not counted, and nothing is said of parts that nothing is known of', () => {
+    const over = (changes: Partial<ProgressItemRecord>): string[] => {
+      const fetch = { progress: { step: 'fetch', items: [itemOf('a', changes)] } };
+      return saidOver([
+        [0, fetch],
+        [6000, fetch],
+      ]).flat();
+    };
+    assert.deepEqual(over({ done: 100, total: 2048 }), ['  fetch', '  100 of 2K']);
+    assert.deepEqual(over({}), ['  fetch']);
   });
 
   test('an item is said once when it ends, and how', () => {
