@@ -1,4 +1,5 @@
 import { SdmeError } from '../src/base/errors.ts';
+import { longestTimer } from '../src/base/timers.ts';
 import type { JobLimits } from '../src/contracts/index.ts';
 import type { JobBody } from '../src/queue/envelope.ts';
 import type { Kind } from './kinds.ts';
@@ -70,7 +71,7 @@ export function watchLimits(
   };
 }
 
-/** setTimeout takes at most 2^31-1 ms; a longer limit is as good as that. */
+/** A limit longer than a timer takes is as good as that. */
 function longTimeout(ms: number, then: () => void): NodeJS.Timeout {
-  return setTimeout(then, Math.min(ms, 2 ** 31 - 1));
+  return setTimeout(then, Math.min(ms, longestTimer));
 }

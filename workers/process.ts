@@ -53,7 +53,7 @@ export async function runWorkerProcess(options: WorkerProcessOptions): Promise<W
   const { facts, log, stop } = options;
   const { layout, settings } = facts;
   await mkdir(layout.runtimeDir, { recursive: true, mode: 0o700 });
-  await mkdir(dirname(layout.journalFile), { recursive: true, mode: 0o755 });
+  await mkdir(dirname(layout.journalFile), { recursive: true, mode: 0o700 });
   const alone = await beAlone(options, join(layout.runtimeDir, 'worker.lock'));
   if (alone === 'stopped' || alone === 'taken') return { reason: alone };
   await using _alone = alone;

@@ -69,7 +69,11 @@ export async function connectQueue(target: QueueTarget, options: ConnectOptions)
         const redis = make();
         await ready(redis, target, options.patienceMs);
         return redis;
-      })();
+      })().catch((error: unknown) => {
+        // Who asks again later may find the server.
+        subscribing = undefined;
+        throw error;
+      });
       return subscribing;
     },
     close,

@@ -27,20 +27,27 @@ export function openHints(connection: Pick<QueueConnection, 'subscriber'>): Hint
   };
   return {
     listen: async (channel, onHint) => {
-      opening ??= open();
+      opening ??= open().catch((error: unknown) => {
+        opening = undefined;
+        throw error;
+      });
       const redis = await opening;
       const group = listeners.get(channel) ?? new Set();
       listeners.set(channel, group);
       group.add(onHint);
-      await redis.subscribe(channel);
-      return {
-        [Symbol.asyncDispose]: async () => {
-          group.delete(onHint);
-          if (group.size > 0 || listeners.get(channel) !== group) return;
-          listeners.delete(channel);
-          if (redis.status === 'ready') await redis.unsubscribe(channel).catch(() => undefined);
-        },
+      const end = async (): Promise<void> => {
+        group.delete(onHint);
+        if (group.size > 0 || listeners.get(channel) !== group) return;
+        listeners.delete(channel);
+        if (redis.status === 'ready') await redis.unsubscribe(channel).catch(() => undefined);
       };
+      try {
+        await redis.subscribe(channel);
+      } catch (error) {
+        await end();
+        throw error;
+      }
+      return { [Symbol.asyncDispose]: end };
     },
   };
 }

@@ -1,4 +1,5 @@
 import { SdmeError } from '../../base/errors.ts';
+import { longestTimer } from '../../base/timers.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { parseDuration } from '../parse/duration.ts';
 
@@ -14,7 +15,8 @@ export async function withTimeLimit(
   if (timeout === undefined) return work(outer);
   const reason = new SdmeError('state.conflict', `not over within ${timeout}; the jobs go on`);
   const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(reason), parseDuration(timeout));
+  // A longer time than a timer takes is as good as that: the wait does not last 25 days.
+  const timer = setTimeout(() => limit.abort(reason), Math.min(parseDuration(timeout), longestTimer));
   try {
     return await work(AbortSignal.any([outer, limit.signal]));
   } catch (error) {
