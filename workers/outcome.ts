@@ -21,6 +21,9 @@ export interface AttemptFacts {
   readonly random: number;
 }
 
+/** A job that waits keeps its place, its names and the embedded queue; a registry can ask for years. */
+const longestWaitMs = 60 * 60_000;
+
 /**
  * The one table that turns what a handler threw into what happens to its job.
  *
@@ -30,6 +33,7 @@ export interface AttemptFacts {
  * | the worker's stop | handed back, the attempt does not count |
  * | a limit (run, no progress) | the limit's error, judged like any other |
  * | a retryable error, attempts left | again after the backoff, at least what the other side asked for |
+ * | one whose other side asks for more than an hour | failed |
  * | anything else | failed |
  *
  * A job that came to its result although its signal was aborted has succeeded; that case never gets here.
@@ -40,7 +44,8 @@ export function settleFailure(thrown: unknown, facts: AttemptFacts): Settlement 
   if (error.code === 'job.cancelled') {
     return { do: 'end', outcome: { state: 'cancelled', error: toErrorRecord(error) } };
   }
-  if (error.retryable && facts.attempt < facts.retry.attempts) {
+  const canWait = (error.retryAfterMs ?? 0) <= longestWaitMs;
+  if (error.retryable && canWait && facts.attempt < facts.retry.attempts) {
     return { do: 'retry', delayMs: backoffMs(error, facts), error };
   }
   return { do: 'end', outcome: { state: 'failed', error: toErrorRecord(error) } };

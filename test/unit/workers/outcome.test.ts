@@ -39,6 +39,14 @@ test('a broken limit is judged as its own error says', () => {
   assert.equal(of('job.no-progress'), 'retry');
 });
 
+test('a job does not wait for a registry that asks for more than an hour', () => {
+  const after = (retryAfterMs: number) =>
+    settleFailure(new SdmeError('oci.rate-limited', 'x', { retryAfterMs }), facts);
+  assert.equal(after(3_600_000).do, 'retry');
+  const settlement = after(86_400_000);
+  assert.equal(settlement.do === 'end' && settlement.outcome.state, 'failed');
+});
+
 test('the backoff stays within its bounds, and never comes sooner than the other side asked', () => {
   fc.assert(
     fc.property(
