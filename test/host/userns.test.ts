@@ -138,6 +138,17 @@ describe('user namespaces without copying', { skip: outsideTestHost(), timeout: 
     );
     await start('killed');
     assert.equal(await execInside('killed', 'stat', '-c', '%u', '/root/kept'), '0\n');
+    // As systemd starts it when the host boots, without any program of ours.
+    await output('systemctl', 'stop', 'sdme@killed.service');
+    const below = (await listMounts()).filter(({ mountPoint }) => mountPoint.includes('/containers/killed/'));
+    assert.deepEqual(below, []);
+    await output('systemctl', 'start', 'sdme@killed.service');
+    await waitFor('the container to answer', () =>
+      execInside('killed', 'stat', '-c', '%u', '/root/kept').then(
+        (owner) => owner === '0\n',
+        () => false,
+      ),
+    );
     await remove('killed');
   });
 
