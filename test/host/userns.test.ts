@@ -208,6 +208,13 @@ describe('user namespaces without copying', { skip: outsideTestHost(), timeout: 
     };
     await kill();
     await start('orphan');
+    const tree = store.layout.containerDir('orphan');
+    const mounts = (await listMounts()).filter(({ mountPoint }) => mountPoint.startsWith(`${tree}/`));
+    assert.deepEqual(
+      mounts.filter(({ fsType }) => fsType === 'tmpfs'),
+      [],
+      'what was left is gone',
+    );
     assert.equal(await execInside('orphan', 'stat', '-c', '%u', '/root/kept'), '0\n');
     await kill();
     await remove('orphan');
