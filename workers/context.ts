@@ -20,6 +20,7 @@ export interface ContextParts extends WaitParts {
 export function makeContext(parts: ContextParts): JobContext {
   const { delivery, signal, reporter } = parts;
   let slotsHeld = 0;
+  const had = new Set<ResourceClass>();
   return {
     jobId: delivery.id,
     signal,
@@ -29,9 +30,10 @@ export function makeContext(parts: ContextParts): JobContext {
     get progress() {
       return reporter.progress;
     },
-    withSlot: async (resource, work) => {
+    withSlot: async (resource, work, onWait) => {
       if (resource === 'none') return work();
-      using _slot = await takeSlot(parts, resource);
+      using _slot = await takeSlot(parts, resource, { onWait, first: had.has(resource) });
+      had.add(resource);
       slotsHeld += 1;
       try {
         return await work();
@@ -39,6 +41,7 @@ export function makeContext(parts: ContextParts): JobContext {
         slotsHeld -= 1;
       }
     },
+    hasFreeSlot: (resource) => resource === 'none' || parts.slots[resource].free > 0,
     child: (request) => {
       if (slotsHeld > 0) return Promise.reject(waitsWithSlot(request.name));
       return announcedWait(parts, `child ${request.name}`, (onWait) => {
@@ -54,11 +57,19 @@ function waitsWithSlot(name: string): SdmeError {
   return new SdmeError('internal', `the job holds a slot while it asks for its child ${name}`);
 }
 
-async function takeSlot(parts: ContextParts, resource: Exclude<ResourceClass, 'none'>): Promise<Disposable> {
+async function takeSlot(
+  parts: ContextParts,
+  resource: Exclude<ResourceClass, 'none'>,
+  { onWait, first }: { readonly onWait: (() => void) | undefined; readonly first: boolean },
+): Promise<Disposable> {
   let slot: Disposable | undefined;
   try {
-    return await announcedWait(parts, `slot ${resource}`, async (onWait) => {
-      slot = await parts.slots[resource].take(parts.signal, onWait);
+    return await announcedWait(parts, `slot ${resource}`, async (announce) => {
+      const waits = (): void => {
+        announce();
+        onWait?.();
+      };
+      slot = await parts.slots[resource].take(parts.signal, { onWait: waits, first });
       return slot;
     });
   } catch (thrown) {

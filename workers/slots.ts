@@ -30,25 +30,34 @@ export function slotCounts(
   };
 }
 
+/** How a slot is asked for. */
+export interface SlotWish {
+  /** Called when there is none free. */
+  readonly onWait?: () => void;
+  /** Before all that do not ask so; among those that do, in the order in which they asked. */
+  readonly first?: boolean;
+}
+
 /** A number of slots that jobs take in the order in which they asked. */
 export interface Slots {
   /** Free slots now. */
   readonly free: number;
-  /** Takes a slot; `onWait` is called when there is none free. @throws the signal's reason */
-  take(signal: AbortSignal, onWait?: () => void): Promise<Disposable>;
+  /** Takes a slot. @throws the signal's reason */
+  take(signal: AbortSignal, wish?: SlotWish): Promise<Disposable>;
 }
 
 /** Makes `count` slots. */
 export function makeSlots(count: number): Slots {
   let free = count;
-  const queue: (() => void)[] = [];
+  // Those that go first, and behind them the others.
+  const lines: readonly [(() => void)[], (() => void)[]] = [[], []];
   const slot = (): Disposable => {
     let released = false;
     return {
       [Symbol.dispose]: () => {
         if (released) return;
         released = true;
-        const next = queue.shift();
+        const next = lines[0].shift() ?? lines[1].shift();
         // A slot goes straight to the next in line, so that nobody overtakes.
         if (next === undefined) free += 1;
         else next();
@@ -59,7 +68,7 @@ export function makeSlots(count: number): Slots {
     get free() {
       return free;
     },
-    take: async (signal, onWait) => {
+    take: async (signal, { onWait, first = false } = {}) => {
       signal.throwIfAborted();
       if (free > 0) {
         free -= 1;
@@ -67,6 +76,7 @@ export function makeSlots(count: number): Slots {
       }
       onWait?.();
       const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const queue = lines[first ? 0 : 1];
       const leave = (): void => {
         const place = queue.indexOf(resolve);
         if (place < 0) return;

@@ -51,8 +51,14 @@ export interface Context {
   readonly signal: AbortSignal;
   readonly log: JobLog;
   readonly progress: Progress;
-  /** Runs `work` while holding a slot of the class; waits for one, or rejects when the signal aborts. */
-  withSlot<T>(resource: ResourceClass, work: () => Promise<T>): Promise<T>;
+  /**
+   * Runs `work` while holding a slot of the class; waits for one, or rejects when the signal aborts. `onWait` is called
+   * when there is none free, so that nothing that another job needs is kept meanwhile. A job that has had a slot of
+   * the class goes before those that have not: what is begun ends before more is.
+   */
+  withSlot<T>(resource: ResourceClass, work: () => Promise<T>, onWait?: () => void): Promise<T>;
+  /** True when a slot of the class is free just now: whether it is worth while to prepare for it. */
+  hasFreeSlot(resource: ResourceClass): boolean;
 }
 
 /** What a running job asks another job to do for it. */
@@ -94,6 +100,7 @@ export function detachedContext(
     log: { info: ignore, warn: ignore, error: ignore },
     progress: { step: ignore, item: () => item },
     withSlot: (_resource, work) => work(),
+    hasFreeSlot: () => true,
     child: ({ name }) =>
       Promise.reject(new SdmeError('internal', `only a job that runs can have the child ${name}`)),
   };

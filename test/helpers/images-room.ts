@@ -52,6 +52,7 @@ export function seenContext(jobId = 'job', signal: AbortSignal = new AbortContro
       },
     },
     withSlot: (_resource, work) => work(),
+    hasFreeSlot: () => true,
   };
 }
 

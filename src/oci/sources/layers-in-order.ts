@@ -10,15 +10,15 @@ export interface ReadyLayer {
 /**
  * Fetches an image's layers, `parallel` at once, and gives them in the image's order as soon as each is here, so that
  * the first is unpacked while later ones are still coming. With `whileItComes` a layer that is coming fast is given
- * before all of it is here. One slot of the network is held while layers come that are not here yet. When the caller
- * stops early or a layer fails, what still runs is ended and waited for, and blobs nobody took are let go.
+ * before all of it is here. One slot of the network is held while layers come that are not here yet; `onWait` is
+ * called when it has to be waited for. When the caller stops early or a layer fails, what still runs is ended and waited for, and blobs nobody took are let go.
  */
 export async function* layersInOrder(
   ctx: Context,
   source: ImageSource,
   image: ResolvedImage,
   parallel: number,
-  how: { readonly whileItComes?: boolean } = {},
+  how: { readonly whileItComes?: boolean; readonly onWait?: () => void } = {},
 ): AsyncGenerator<ReadyLayer, void, undefined> {
   const stop = new AbortController();
   const inner: Context = {
@@ -26,7 +26,8 @@ export async function* layersInOrder(
     log: ctx.log,
     progress: ctx.progress,
     signal: AbortSignal.any([ctx.signal, stop.signal]),
-    withSlot: (resource, work) => ctx.withSlot(resource, work),
+    withSlot: (resource, work, onWait) => ctx.withSlot(resource, work, onWait),
+    hasFreeSlot: (resource) => ctx.hasFreeSlot(resource),
   };
   const waiting = image.layers.map((layer) => ({ layer, blob: Promise.withResolvers<LocalBlob>() }));
   // Each is looked at in its turn; until then its failure must not count as unhandled.
@@ -52,10 +53,12 @@ export async function* layersInOrder(
     await Promise.all(Array.from({ length: Math.min(parallel, waiting.length) }, worker));
   };
   const allHere = (await Promise.all(image.layers.map((layer) => source.has(layer)))).every(Boolean);
-  const fetching = (allHere ? fetchAll() : inner.withSlot('network', fetchAll)).catch((error: unknown) => {
-    // There was no slot to be had, so nobody looks after the layers.
-    for (const { blob } of waiting) blob.reject(error);
-  });
+  const fetching = (allHere ? fetchAll() : inner.withSlot('network', fetchAll, how.onWait)).catch(
+    (error: unknown) => {
+      // There was no slot to be had, so nobody looks after the layers.
+      for (const { blob } of waiting) blob.reject(error);
+    },
+  );
   let taken = 0;
   try {
     for (const { layer, blob } of waiting) {

@@ -9,7 +9,6 @@ import { classifyImage, type ImageTreatment, takenAs } from '../classify.ts';
 import { openPlain } from '../decompress.ts';
 import type { DetectedSource } from '../detect.ts';
 import { checkSpace, diskSpace, leastUnpackFactor } from '../disk-space.ts';
-import type { Unpacker } from '../unpack/child-process.ts';
 import type { Unpacked } from '../unpack/unpack.ts';
 import { checkBase } from './check-target.ts';
 import type { ByteOrigins, Filled } from './filled.ts';
@@ -17,6 +16,7 @@ import { feedLayers } from './layer-feed.ts';
 import { makeApplicationRoot } from './on-base.ts';
 import { sourceOptions, treatmentOf } from './treatment.ts';
 import { startUnpackerFor, unpackInto } from './unpack-into.ts';
+import type { UnpackerAhead } from './unpacker-ahead.ts';
 import type { ImportWork } from './work.ts';
 
 /** The sources that hold images. */
@@ -72,13 +72,13 @@ async function unpackImage(
   work: ImportWork,
   source: ImageSource,
   image: ResolvedImage,
-  unpacker: Unpacker,
+  ahead: UnpackerAhead,
 ): Promise<Unpacked & ByteOrigins> {
   const { ctx, store } = work;
   for (let again = false; ; again = true) {
-    await using feed = feedLayers(ctx, source, image, store.settings.oci_parallel_blobs);
+    await using feed = feedLayers(ctx, source, image, store.settings.oci_parallel_blobs, ahead.letGo);
     try {
-      const unpacked = await unpackInto(work, feed.layers(), 'apply', again ? undefined : unpacker);
+      const unpacked = await unpackInto(work, feed.layers(), 'apply', again ? undefined : ahead);
       return { ...unpacked, ...feed.origins() };
     } catch (error) {
       const damaged = error instanceof SdmeError && error.code === 'oci.digest-mismatch';
@@ -119,7 +119,7 @@ export async function fillFromImage(work: ImportWork, origin: ImageOrigin): Prom
   const { ctx } = work;
   await using source = await openSource(work, origin);
   // It starts up while the registry is asked.
-  await using unpacker = startUnpackerFor(work, 'apply');
+  await using ahead = startUnpackerFor(work);
   const image = await source.resolve(ctx);
   const { config, reference, manifestDigest } = image;
   const treatment = classify(work, image);
@@ -128,7 +128,7 @@ export async function fillFromImage(work: ImportWork, origin: ImageOrigin): Prom
     treatment.as === 'app' ? await placeOnBase(work, treatment.baseFs, origin, image) : undefined;
   ctx.progress.step('download');
   const place = { ...work, tree: placed?.root ?? work.tree };
-  const unpacked = await unpackImage(place, source, image, unpacker);
+  const unpacked = await unpackImage(place, source, image, ahead);
   placed?.finish();
   const { bytes, entries, sharedBytes, cachedBytes, fetchedBytes } = unpacked;
   return {

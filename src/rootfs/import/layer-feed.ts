@@ -51,7 +51,8 @@ function underSignal(ctx: Context, own: AbortSignal): Context {
     log: ctx.log,
     progress: ctx.progress,
     signal: AbortSignal.any([ctx.signal, own]),
-    withSlot: (resource, work) => ctx.withSlot(resource, work),
+    withSlot: (resource, work, onWait) => ctx.withSlot(resource, work, onWait),
+    hasFreeSlot: (resource) => ctx.hasFreeSlot(resource),
   };
 }
 
@@ -67,17 +68,20 @@ async function* following(
 
 /**
  * Feeds an image's layers to the unpacker in order, `parallel` downloads running ahead. Each blob is let go when
- * the next layer is asked for, as the unpacker is done with it then.
+ * the next layer is asked for, as the unpacker is done with it then. `onWait` is called when the downloads have to
+ * wait for others.
  */
 export function feedLayers(
   ctx: Context,
   source: ImageSource,
   image: ResolvedImage,
   parallel: number,
+  onWait: () => void,
 ): LayerFeed {
   const stop = new AbortController();
   const ready = layersInOrder(underSignal(ctx, stop.signal), source, image, parallel, {
     whileItComes: true,
+    onWait,
   });
   let current: LocalBlob | undefined;
   let origins = noBytes;

@@ -29,14 +29,34 @@ test('slots are taken in the order in which they were asked for', async () => {
   assert.equal(slots.free, 1);
 });
 
+test('who has had a slot before goes before those that have not, and gives up as they do', async () => {
+  const slots = makeSlots(1);
+  const held = await slots.take(never);
+  const order: string[] = [];
+  const take = async (name: string, first: boolean): Promise<void> => {
+    using _slot = await slots.take(never, { first });
+    order.push(name);
+  };
+  const impatient = new AbortController();
+  const gone = slots.take(impatient.signal, { first: true });
+  const all = [take('new', false), take('begun', true), take('newer', false), take('begun too', true)];
+  impatient.abort(new Error('enough'));
+  await assert.rejects(gone, /enough/);
+  held[Symbol.dispose]();
+  await Promise.all(all);
+  assert.deepEqual(order, ['begun', 'begun too', 'new', 'newer']);
+  assert.equal(slots.free, 1);
+});
+
 test('whoever gives up waiting leaves the line, and no slot is lost', async () => {
   const slots = makeSlots(1);
   const held = await slots.take(never);
   const impatient = new AbortController();
   let waited = false;
-  const waiting = slots.take(impatient.signal, () => {
+  const onWait = (): void => {
     waited = true;
-  });
+  };
+  const waiting = slots.take(impatient.signal, { onWait });
   impatient.abort(new Error('enough'));
   await assert.rejects(waiting, /enough/);
   assert.ok(waited);
