@@ -1,5 +1,5 @@
 import type { Context } from '../src/base/context.ts';
-import { SdmeError } from '../src/base/errors.ts';
+import { describeError, SdmeError } from '../src/base/errors.ts';
 import { type ContainerDeps, createContainer, removeContainer, startContainer } from '../src/nspawn/index.ts';
 import type { ContainerHandler } from './container-handler.ts';
 
@@ -15,7 +15,12 @@ async function removeAfterFailure(
 ): Promise<void> {
   if (cause instanceof SdmeError && cause.code === 'job.handed-back') return;
   ctx.log.error(`start failed, removing '${name}'`);
-  await removeContainer({ ...ctx, signal: AbortSignal.timeout(cleanupMs) }, { name }, deps);
+  try {
+    await removeContainer({ ...ctx, signal: AbortSignal.timeout(cleanupMs) }, { name }, deps);
+  } catch (error) {
+    // Why it did not start is what the job failed for.
+    ctx.log.error(`'${name}' could not be removed, try 'sdme rm ${name}': ${describeError(error)}`);
+  }
 }
 
 /** Makes a container, and boots it if asked to; then it is kept only if it came up. */

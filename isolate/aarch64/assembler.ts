@@ -8,7 +8,6 @@ import { type Code, signedField, unsignedField } from '../code.ts';
 /** A general register x0 to x30 by number; 31 is sp or xzr, as the instruction says. */
 export type Register = number;
 export const stackPointer: Register = 31;
-export const zeroRegister: Register = 31;
 
 /** Conditions of B.cond (DDI 0487, C1.2.4). */
 export const conditions = {

@@ -145,11 +145,22 @@ export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(errorCatalogue, text);
 }
 
-/** Any thrown value as an {@link SdmeError}; what is not one of ours becomes `internal` with the cause kept. */
+/**
+ * Any thrown value as an {@link SdmeError}; what is not one of ours becomes `internal` with the cause kept. Of work
+ * that failed and could not be undone either, the failure of the work counts; the other is among its causes.
+ */
 export function toSdmeError(thrown: unknown): SdmeError {
   if (thrown instanceof SdmeError) return thrown;
+  if (thrown instanceof SuppressedError) return withFailedUndo(toSdmeError(thrown.suppressed), thrown.error);
   if (thrown instanceof Error) return new SdmeError('internal', thrown.message, { cause: thrown });
   return new SdmeError('internal', String(thrown));
+}
+
+function withFailedUndo(first: SdmeError, undo: unknown): SdmeError {
+  const { code, message, facts, retryable, retryAfterMs } = first;
+  const cause = new Error(`not all of it could be undone: ${describeError(undo)}`, { cause: first.cause });
+  const more = retryAfterMs === undefined ? { facts, retryable } : { facts, retryable, retryAfterMs };
+  return new SdmeError(code, message, { cause, ...more });
 }
 
 /** The messages of an error's causes, outermost first; stops at 16 so that a cycle ends. */

@@ -17,14 +17,6 @@ export function nameProblem(name: string): string | undefined {
   return undefined;
 }
 
-/** The name, if valid. @throws SdmeError `input.invalid` */
-export function parseName(name: string): string {
-  const problem = nameProblem(name);
-  if (problem !== undefined)
-    throw new SdmeError('input.invalid', `invalid name ${JSON.stringify(name)}: ${problem}`);
-  return name;
-}
-
 /**
  * The one name of `names` that `wanted` means: itself if present, else the only one it is a prefix of
  * (contract 1.1). @throws SdmeError `not-found` (none), `input.invalid` (several)

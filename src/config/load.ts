@@ -3,7 +3,7 @@ import { parse } from 'smol-toml';
 import type { z } from 'zod';
 import { SdmeError } from '../base/errors.ts';
 import { type Layout, layoutOf } from '../base/paths.ts';
-import { type SettingName, type Settings, settingsSchema } from './schema.ts';
+import { type Settings, settingsSchema } from './schema.ts';
 
 /** The default configuration file. */
 export const defaultConfigFile = '/etc/sdme.conf';
@@ -25,7 +25,7 @@ export function parseSettings(document: unknown, origin: string): Settings {
 }
 
 /** What the environment may set. */
-const settingOfVariable: Readonly<Record<string, SettingName>> = {
+const settingOfVariable: Readonly<Record<string, keyof Settings>> = {
   SDME_REDIS_URL: 'queue_url',
   SDME_DATADIR: 'datadir',
   SDME_RUNDIR: 'rundir',

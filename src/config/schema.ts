@@ -141,5 +141,3 @@ export const settingsSchema = z.strictObject({
 
 /** Parsed settings. */
 export type Settings = Readonly<z.output<typeof settingsSchema>>;
-/** The name of a setting. */
-export type SettingName = keyof Settings;

@@ -1,4 +1,4 @@
-import { mkdir, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Context, JobContext } from '../base/context.ts';
 import { SdmeError } from '../base/errors.ts';
@@ -6,6 +6,7 @@ import type { Layout } from '../base/paths.ts';
 import type { ContainerCreateInput } from '../contracts/index.ts';
 import { errnoOf } from '../system/failure.ts';
 import { pathExists } from '../system/fs/path-exists.ts';
+import { replaceFile } from '../system/fs/replace-file.ts';
 import { type Bus, connectBus } from '../system/systemd/bus.ts';
 import { disableUnits, enableUnits } from '../system/systemd/unit-files.ts';
 import { unitState } from '../system/systemd/units.ts';
@@ -171,12 +172,14 @@ export async function createContainer(
   giveLayerToUsers(record, deps);
   await makeVolumes(volumes, record, layout, undo);
   await rehearseBinds(ctx, record);
-  await writeFile(makerFile(layout, name), ctx.jobId, { mode: 0o600 });
+  await replaceFile(makerFile(layout, name), ctx.jobId, 0o600);
   if (input.enable) await enableAtBoot(ctx, bus, record, deps, undo);
   ctx.signal.throwIfAborted();
   if (record.USERNS_MAPPING === 'shift') await demandPreshift(record, 0, deps);
   // With its record the container is there: who finds one need not ask how far its making came.
   await writeRecord(layout, record);
+  // The record keeps its ids from others now, and what follows may take minutes.
+  await users[Symbol.asyncDispose]();
   try {
     await ensurePreshift(ctx, record, deps);
   } catch (error) {

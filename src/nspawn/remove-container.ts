@@ -26,7 +26,15 @@ export async function removeContainerFiles(
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<void> {
   const directory = layout.containerDir(name);
-  await unmountAtOrBelow(directory, options);
+  try {
+    await unmountAtOrBelow(directory, options);
+  } catch (cause) {
+    if (!(cause instanceof SdmeError) || cause.code !== 'in-use') throw cause;
+    throw new SdmeError('in-use', `cannot remove container '${name}': in use`, {
+      cause,
+      facts: { container: name },
+    });
+  }
   await removeTree(directory, options);
   await removeState(layout, name);
 }

@@ -15,7 +15,7 @@ import { clearNspawnLeftovers } from './nspawn-leftovers.ts';
 import { ensurePreshift } from './preshift.ts';
 import type { ContainerRecord } from './record.ts';
 import { readRecord } from './state-file.ts';
-import { endUnit } from './stop-container.ts';
+import { awaitStopUnderWay, endUnit } from './stop-container.ts';
 import { prepareSubmounts } from './submount-layers.ts';
 import { demandSystemd } from './systemd-floor.ts';
 import { unitName } from './template-unit.ts';
@@ -120,7 +120,8 @@ async function awaitBoot(
 
 /**
  * Boots a container and waits until its inner bus answers (contract 1.5, 3.9). One that runs already is left as
- * it is. A cancelled start stops what it started; a timeout leaves it running and fails.
+ * it is, one that is being shut down is booted after that. A cancelled start stops what it started; a timeout leaves
+ * it running and fails.
  *
  * @throws SdmeError `not-found`, `container.boot-failed`, `container.boot-timeout`, `system.unsupported`, `dbus`
  */
@@ -132,7 +133,10 @@ export async function startContainer(
   const record = await readRecord(deps.layout, input.name);
   await using bus = await connectBus(ctx);
   await demandSystemd(bus, ctx);
-  const { activeState } = await unitState(bus, unitName(input.name), ctx);
+  const found = await unitState(bus, unitName(input.name), ctx);
+  const isStopping = found.activeState === 'deactivating';
+  // Its bus still answers, and what is mounted is still in use.
+  const activeState = isStopping ? await awaitStopUnderWay(bus, input.name, deps, ctx) : found.activeState;
   if (activeState === 'active' || activeState === 'reloading') {
     return { name: input.name, alreadyRunning: true, bootMs: 0 };
   }

@@ -64,6 +64,31 @@ export async function endUnit(bus: Bus, name: string, timeoutSeconds: number): P
   throw stopTimeout(name, 2 * timeoutSeconds);
 }
 
+/**
+ * Waits for the end of a stop that is under way, whoever asked for it. @returns the unit's state then
+ * @throws SdmeError `container.stop-timeout`, `dbus`; the signal's reason
+ */
+export async function awaitStopUnderWay(
+  bus: Bus,
+  name: string,
+  { settings }: ContainerDeps,
+  { signal }: WaitOptions,
+): Promise<string> {
+  const signals = [...(await watchUnit(bus, unitName(name), { signal })), ...machineSignals];
+  const look = async (): Promise<string | undefined> => {
+    const unit = await unitState(bus, unitName(name), { signal });
+    if (unit.activeState === 'deactivating') return undefined;
+    // systemd may know of the end before machined does.
+    if (isStopped(unit) && (await getMachine(bus, name, { signal }))?.unit === unitName(name))
+      return undefined;
+    return unit.activeState;
+  };
+  const seconds = settings.stop_timeout_graceful;
+  const state = await waitForChange(bus, signals, look, { signal, timeoutMs: seconds * 1000 });
+  if (state === undefined) throw stopTimeout(name, seconds);
+  return state;
+}
+
 function stopTimeout(name: string, seconds: number): SdmeError {
   return new SdmeError(
     'container.stop-timeout',

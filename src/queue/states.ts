@@ -1,4 +1,4 @@
-import { type EndState, endStates, type JobState, jobStates } from '../contracts/index.ts';
+import { endStates, type JobState, jobStates } from '../contracts/index.ts';
 
 /**
  * Which state may follow which. `X -> X` is a change of the record's other fields.
@@ -37,9 +37,4 @@ export const liveStates: readonly JobState[] = jobStates.filter(
 /** The text form of a state, if it is one. */
 export function parseState(text: string): JobState | undefined {
   return jobStates.find((state) => state === text);
-}
-
-/** The text form of an end state, if it is one. */
-export function parseEndState(text: string): EndState | undefined {
-  return endStates.find((state) => state === text);
 }

@@ -1,11 +1,5 @@
 import { SdmeError } from '../base/errors.ts';
-
-function errnoOf(thrown: unknown): string | undefined {
-  if (thrown instanceof SdmeError && typeof thrown.facts.errno === 'string') return thrown.facts.errno;
-  return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string'
-    ? thrown.code
-    : undefined;
-}
+import { errnoOf } from '../system/failure.ts';
 
 /** An error of a file operation on `path` as one of ours: a full disk or quota is `disk.full`, others `io`. */
 export function diskError(thrown: unknown, path: string): unknown {

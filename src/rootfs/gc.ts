@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Context } from '../base/context.ts';
 import { SdmeError } from '../base/errors.ts';
 import { nameProblem } from '../base/names.ts';
+import { errnoOf } from '../system/failure.ts';
 import { takeLock } from '../system/fs/locks.ts';
 import { clearStaleStaging } from '../system/fs/stale-staging.ts';
 import type { Store } from './store.ts';
@@ -16,7 +17,7 @@ export async function clearStale(ctx: Context, { layout, settings }: Store, name
 
 /** The rootfs a file beside the trees belongs to, for `.NAME.meta`, `.NAME.env` and their temporary forms. */
 export function ownerOfRecord(file: string): string | undefined {
-  const name = /^\.([a-z0-9-]+)\.(?:meta|env)(?:\.tmp)?$/.exec(file)?.[1];
+  const name = /^\.{1,2}([a-z0-9-]+)\.(?:meta|env)(?:\.tmp)?$/.exec(file)?.[1];
   return name !== undefined && nameProblem(name) === undefined ? name : undefined;
 }
 
@@ -47,7 +48,7 @@ async function storeIsThere({ layout }: Store): Promise<boolean> {
     await readdir(layout.fsDir);
     return true;
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return false;
+    if (errnoOf(cause) === 'ENOENT') return false;
     throw new SdmeError('io', `cannot list ${layout.fsDir}`, { cause });
   }
 }

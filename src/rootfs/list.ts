@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { SdmeError } from '../base/errors.ts';
 import { nameProblem } from '../base/names.ts';
 import type { Layout } from '../base/paths.ts';
+import { errnoOf } from '../system/failure.ts';
 import { readOsRelease } from './inspect.ts';
 import { prettyName } from './os-release.ts';
 import { containersByRootfs } from './usage.ts';
@@ -25,7 +26,7 @@ export async function rootfsNames(layout: Layout): Promise<string[]> {
       .map(({ name }) => name)
       .sort();
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return [];
+    if (errnoOf(cause) === 'ENOENT') return [];
     throw new SdmeError('io', `cannot list ${layout.fsDir}`, { cause });
   }
 }

@@ -3,6 +3,7 @@ import { SdmeError } from '../base/errors.ts';
 import type { Layout } from '../base/paths.ts';
 import type { Settings } from '../config/schema.ts';
 import type { Images } from '../oci/index.ts';
+import { errnoOf } from '../system/failure.ts';
 
 /** Where the store lies and what the configuration says: what every verb of this room works on. */
 export interface Store {
@@ -28,7 +29,7 @@ export async function rootfsExists(layout: Layout, name: string): Promise<boolea
   try {
     return (await stat(layout.rootfsDir(name))).isDirectory();
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return false;
+    if (errnoOf(cause) === 'ENOENT') return false;
     throw new SdmeError('io', `cannot look at ${layout.rootfsDir(name)}`, { cause });
   }
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { SdmeError } from '../base/errors.ts';
 import { nameProblem } from '../base/names.ts';
 import type { Layout } from '../base/paths.ts';
+import { errnoOf } from '../system/failure.ts';
 
 /** The rootfs a state file's text names; undefined for containers of the host's own root (contract 2.2). */
 export function rootfsOfState(text: string): string | undefined {
@@ -15,7 +16,7 @@ async function stateFiles(layout: Layout): Promise<string[]> {
   try {
     return (await readdir(layout.stateDir)).filter((name) => nameProblem(name) === undefined).sort();
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return [];
+    if (errnoOf(cause) === 'ENOENT') return [];
     throw new SdmeError('io', `cannot read ${layout.stateDir}`, { cause });
   }
 }
@@ -25,7 +26,7 @@ async function readState(file: string): Promise<string> {
     return await readFile(file, 'utf8');
   } catch (cause) {
     // Removed since it was listed: the container is gone, and uses nothing.
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return '';
+    if (errnoOf(cause) === 'ENOENT') return '';
     throw new SdmeError('io', `cannot read ${file}`, { cause });
   }
 }

@@ -2,13 +2,8 @@ import { readFile, readlink } from 'node:fs/promises';
 import { SdmeError } from '../base/errors.ts';
 import { errnoOf } from './failure.ts';
 import { parseMountInfo } from './mounts.ts';
-import {
-  type ProcessStatus,
-  parseInterfaces,
-  parseProcessStatus,
-  parseUserMap,
-  type UserMapping,
-} from './process-status.ts';
+import { type ProcessStatus, parseInterfaces, parseProcessStatus } from './process-status.ts';
+import { parseUidMap, type UidMapping } from './uid-map.ts';
 
 /** Kinds of namespaces, as /proc/PID/ns calls them. */
 export const namespaceKinds = ['user', 'pid', 'ipc', 'uts', 'mnt', 'cgroup', 'net'] as const;
@@ -16,7 +11,7 @@ export type NamespaceKind = (typeof namespaceKinds)[number];
 
 /** What the kernel holds a process to, whatever anybody asked for. */
 export interface Confinement extends ProcessStatus {
-  readonly userMap: readonly UserMapping[];
+  readonly userMap: readonly UidMapping[];
   /** The namespaces it does not share with PID 1 of this host. */
   readonly ownNamespaces: ReadonlySet<NamespaceKind>;
   readonly interfaces: readonly string[];
@@ -57,7 +52,7 @@ async function readAll(pid: number): Promise<Confinement> {
     mounts.findLast(({ mountPoint }) => mountPoint === path)?.readOnly ?? false;
   return {
     ...status,
-    userMap: parseUserMap(await textOf('uid_map')),
+    userMap: parseUidMap(await textOf('uid_map')),
     ownNamespaces: new Set(namespaceKinds.filter((kind) => own.get(kind) !== hosts.get(kind))),
     interfaces: parseInterfaces(await textOf('net/dev')),
     readOnlyRoot: isReadOnly('/'),

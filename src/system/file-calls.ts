@@ -1,7 +1,6 @@
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
-  AT_REMOVEDIR,
   AT_SYMLINK_NOFOLLOW,
   O_CLOEXEC,
   O_DIRECTORY,
@@ -79,10 +78,6 @@ export function makeNode(path: Buffer, mode: number, major: number, minor: numbe
 
 export function unlinkFile(path: Buffer): number {
   return outcome(libc().unlinkat(AT_FDCWD, path, 0));
-}
-
-export function removeEmptyDirectory(path: Buffer): number {
-  return outcome(libc().unlinkat(AT_FDCWD, path, AT_REMOVEDIR));
 }
 
 export function changeOwner(path: Buffer, uid: number, gid: number): number {

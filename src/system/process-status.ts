@@ -24,24 +24,6 @@ export function parseProcessStatus(text: string): ProcessStatus {
   };
 }
 
-/** Users of a namespace from `inside` on are those of the reader's namespace from `outside` on (user_namespaces(7)). */
-export interface UserMapping {
-  readonly inside: number;
-  readonly outside: number;
-  readonly count: number;
-}
-
-/** The lines of /proc/PID/uid_map. */
-export function parseUserMap(text: string): UserMapping[] {
-  return text
-    .split('\n')
-    .filter((line) => line.trim() !== '')
-    .map((line) => {
-      const [inside = 0, outside = 0, count = 0] = line.trim().split(/\s+/).map(Number);
-      return { inside, outside, count };
-    });
-}
-
 /** The network interfaces that /proc/PID/net/dev lists, below its two lines of heading. */
 export function parseInterfaces(text: string): string[] {
   return text

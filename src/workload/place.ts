@@ -5,6 +5,7 @@ import { SdmeError } from '../base/errors.ts';
 import { resolveUser } from '../oci/index.ts';
 import { environmentFile, type KeptConfig } from '../rootfs/image-meta.ts';
 import { readOsRelease } from '../rootfs/inspect.ts';
+import { shellCommand } from '../system/exec/shell-command.ts';
 import {
   ensureDirIn,
   existsIn,
@@ -16,7 +17,6 @@ import {
 } from '../system/fs/beneath.ts';
 import { commandWords } from './command.ts';
 import { declaredPorts, declaredVolumes, workingDirectory } from './declared.ts';
-import { quoteForShell } from './quote.ts';
 import { parseStopSignal } from './stop-signal.ts';
 import { isolatePath, shimPath, workloadUnitName, workloadUnitText, wrapperPath } from './unit.ts';
 
@@ -72,7 +72,7 @@ function furnish(root: string): void {
  */
 function unitCommand(root: string, words: readonly string[]): readonly string[] {
   if (!words.some((word) => word.includes('\n')) || !existsIn(root, shell)) return words;
-  writeFileIn(root, wrapperPath, `#!/bin/sh\nexec ${words.map(quoteForShell).join(' ')}\n`, { mode: 0o755 });
+  writeFileIn(root, wrapperPath, `#!/bin/sh\nexec ${shellCommand(words)}\n`, { mode: 0o755 });
   return [`/${shell}`, wrapperPath];
 }
 

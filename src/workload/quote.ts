@@ -31,8 +31,3 @@ export function plainValue(text: string): string {
     .replaceAll('%', '%%')
     .trim();
 }
-
-/** One word of a POSIX shell command. */
-export function quoteForShell(word: string): string {
-  return `'${word.replaceAll("'", "'\\''")}'`;
-}

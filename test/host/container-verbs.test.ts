@@ -1,9 +1,20 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { toSdmeError } from '../../src/base/errors.ts';
+import { errorText } from '../../src/cli/output/error-text.ts';
+import { parseCommandLine } from '../../src/cli/program.ts';
 import { containerListing } from '../../src/nspawn/read-side.ts';
 import { embeddedUnitNames } from '../../src/queue/embedded-units.ts';
-import { type ContainerStore, containerStore, output, outsideTestHost } from '../helpers/container-host.ts';
+import { cliSession } from '../helpers/cli-session.ts';
+import {
+  type ContainerStore,
+  containerStore,
+  output,
+  outsideTestHost,
+  traces,
+} from '../helpers/container-host.ts';
+import { fakeOutput } from '../helpers/fake-output.ts';
 import { type SdmeProgram, sdmeProgram } from '../helpers/sdme-program.ts';
 
 /** What a call must print: all of standard output, and all of standard error but the progress of jobs. */
@@ -35,6 +46,25 @@ describe('the container verbs', { skip: outsideTestHost(), timeout: 200_000 }, (
     }
   }
 
+  /** Calls verbs that print nothing on standard output and submit nothing: in this process, which saves time. */
+  async function callAll(
+    calls: readonly (readonly [args: string, code: number, stderr: string])[],
+  ): Promise<void> {
+    for (const [args, code, stderr] of calls) {
+      const parsed = parseCommandLine(args.split(' '), 'sdme 0');
+      assert.ok(parsed.kind === 'call', args);
+      const { verb, ...words } = parsed.call;
+      const printed = fakeOutput();
+      await using session = cliSession({ directory: store.layout.runtimeDir, output: printed });
+      const error = await verb
+        .load()
+        .then(({ run }) => run({ ...words, session }))
+        .then(() => assert.fail(args), toSdmeError);
+      const said = [...printed.notes, `Error: ${errorText(error)}`].join('\n');
+      assert.deepEqual([error.code === 'usage' ? 2 : 1, printed.results, said], [code, [], stderr], args);
+    }
+  }
+
   /** Runs the command line on a terminal, where somebody answers its question. */
   const answered = (answer: string, command: string): Promise<string> => {
     const env = `SDME_DATADIR=${store.layout.dataDir} SDME_RUNDIR=${store.layout.runtimeDir} TERM=dumb`;
@@ -60,58 +90,42 @@ describe('the container verbs', { skip: outsideTestHost(), timeout: 200_000 }, (
     ]));
 
   test('a name that nothing has is an error of each', () =>
-    runAll([
-      ['start nobody', 1, '', `${noneFound} started`],
-      ['stop nobody', 1, '', `${noneFound} stopped`],
-      ['restart nobody', 1, '', `${noneFound} restarted`],
-      ['rm nobody', 1, '', `${noneFound} removed`],
-      ['enable nobody', 1, '', `${noneFound} enabled`],
-      ['disable nobody', 1, '', `${noneFound} disabled`],
-      ['exec nobody true', 1, '', "Error: no container found matching 'nobody'"],
-      ['join nobody', 1, '', "Error: no container found matching 'nobody'"],
-      ['logs nobody', 1, '', "Error: no container found matching 'nobody'"],
-      ['set nobody', 1, '', "Error: no container found matching 'nobody'"],
+    callAll([
+      ['start nobody', 1, `${noneFound} started`],
+      ['stop nobody', 1, `${noneFound} stopped`],
+      ['restart nobody', 1, `${noneFound} restarted`],
+      ['rm nobody', 1, `${noneFound} removed`],
+      ['enable nobody', 1, `${noneFound} enabled`],
+      ['disable nobody', 1, `${noneFound} disabled`],
+      ['exec nobody true', 1, "Error: no container found matching 'nobody'"],
+      ['join nobody', 1, "Error: no container found matching 'nobody'"],
+      ['logs nobody', 1, "Error: no container found matching 'nobody'"],
+      ['set nobody', 1, "Error: no container found matching 'nobody'"],
     ]));
 
   test('flags that contradict each other are usage errors, and nothing is submitted', () =>
-    runAll([
-      ['start', 2, '', 'Error: name a container, or use --all'],
-      ['stop web --all', 2, '', 'Error: --all takes no names'],
-      ['stop web --term --kill', 2, '', 'Error: --term and --kill exclude each other'],
-      ['restart web --term --kill', 2, '', 'Error: --term and --kill exclude each other'],
-      ['create web -r debian --timeout 5', 2, '', 'Error: --timeout requires --started'],
-      ['create web -r debian --name db', 2, '', "Error: two names for one container: 'web' and 'db'"],
-      ['start web --timeout soon', 2, '', 'Error: --timeout takes seconds'],
-      ['exec web', 2, '', 'Error: name a command to run, for example: sdme exec web -- ls /'],
+    callAll([
+      ['start', 2, 'Error: name a container, or use --all'],
+      ['stop web --all', 2, 'Error: --all takes no names'],
+      ['stop web --term --kill', 2, 'Error: --term and --kill exclude each other'],
+      ['restart web --term --kill', 2, 'Error: --term and --kill exclude each other'],
+      ['create web -r debian --timeout 5', 2, 'Error: --timeout requires --started'],
+      ['create web -r debian --name db', 2, "Error: two names for one container: 'web' and 'db'"],
+      ['start web --timeout soon', 2, 'Error: --timeout takes seconds'],
+      ['exec web', 2, 'Error: name a command to run, for example: sdme exec web -- ls /'],
     ]));
 
   test('create refuses what cannot be in the agreed words, and leaves nothing', () =>
     runAll([
       ['create web -r none', 1, '', /^creating 'web'\nError: fs not found: .*\/fs\/none$/m],
-      ['create web -r debian --memory 1X', 1, '', /^Error: invalid --memory suffix: "X"/],
-      ['create web -r debian --cpus 0', 1, '', /^Error: --cpus must be positive/],
-      ['create web -r debian --cpu-weight 0', 1, '', /^Error: --cpu-weight must be 1-10000/],
-      ['create web -r debian --disk 1M', 1, '', /^Error: --disk must be at least 16M/],
-      ['create web -r debian --storage btrfs', 1, '', /^Error: unknown storage backend/],
-      ['create web -r debian -o log', 1, '', /^Error: opaque directory must be an absolute path/],
-      ['create web -r debian -o /a/../b', 1, '', /^Error: opaque directory must not contain '\.\.'/],
-      ['create web -r debian -o /a -o /a', 1, '', /^Error: duplicate opaque directory: \/a$/m],
-      ['create web -r debian --network-zone a.b', 1, '', /may only contain alphanumeric characters/],
+      ['create Web -r debian', 1, '', 'Error: name must start with a lowercase letter'],
       [
         'create web -r debian -p 80',
         1,
         '',
-        /^Error: --port requires --network-veth, --network-bridge, or --network-zone$/m,
+        'Error: --port requires --network-veth, --network-bridge, or --network-zone',
       ],
-      ['create web -r debian -b /etc', 1, '', /^Error: invalid bind format/],
       ['create web -r debian -b /no/such:/x', 1, '', /^Error: bind host path does not exist: \/no\/such$/m],
-      [
-        'create web -r debian -e 1A=b',
-        1,
-        '',
-        /^Error: invalid environment variable "1A=b": expected KEY=VALUE$/m,
-      ],
-      ['create web -r debian --drop-capability fly', 1, '', /^Error: unknown capability: fly$/m],
       [
         'create web -r debian --capability bpf --drop-capability CAP_BPF',
         1,
@@ -119,28 +133,12 @@ describe('the container verbs', { skip: outsideTestHost(), timeout: 200_000 }, (
         /^Error: capability CAP_BPF appears in both --capability and --drop-capability$/m,
       ],
       [
-        'create web -r debian --system-call-filter ~',
-        1,
-        '',
-        /^Error: system call filter cannot be just '~'$/m,
-      ],
-      [
         'create web -r debian --system-call-filter Mount',
         1,
         '',
-        /^Error: invalid system call filter: Mount\n/m,
+        /^Error: invalid system call filter: Mount$/m,
       ],
-      [
-        'create web -r debian --apparmor-profile a/b',
-        1,
-        '',
-        /^Error: invalid character '\/' in AppArmor profile name$/m,
-      ],
-      ['create web -r debian --systemd-log-level loud', 1, '', /^Error: invalid systemd log level/],
-      ['create web -r debian --restart always', 1, '', /^Error: invalid restart policy/],
-      ['create web -r debian --masked-services a/b', 1, '', /^Error: invalid masked service name/],
       ['create web -r debian --oci-env A=1', 1, '', /^Error: --oci-env requires an OCI app rootfs$/m],
-      ['create Web -r debian', 1, '', 'Error: name must start with a lowercase letter'],
       ['ps', 0, 'no containers found\n', ''],
     ]));
 
@@ -188,11 +186,68 @@ describe('the container verbs', { skip: outsideTestHost(), timeout: 200_000 }, (
     await runAll([
       ['rm web', 0, 'web\n', `removing 'web'\nvolume data retained at ${layout.volumesDir}/web`],
     ]);
+    const refused = await answered('n', 'join db -- hostname');
+    assert.match(
+      refused,
+      /^container 'db' is not running; start it\? \[y\/N\] .*^Error: container 'db' is not running/ms,
+    );
+    const joined = await answered('y', 'join db -- hostname');
+    assert.match(joined, /^starting 'db'\r$.*^joining 'db'\r$.*db\r\ncode 0/ms);
     const kept = await answered('n', 'rm --all');
     assert.match(kept, /^are you sure\? \[y\/N\] .*aborted\r?\ncode 1\r?\n$/ms);
     assert.match(
       await answered('y', 'rm --all'),
       /are you sure\? \[y\/N\] .*^removing 'db'.*^db\r\ncode 0/ms,
     );
+  });
+
+  test('what is not whole is listed with what is missing, and can be removed', async () => {
+    const { layout } = store;
+    mkdirSync(`${layout.rootfsDir('small')}/etc`, { recursive: true });
+    await runAll([
+      ['create odd -r small', 0, 'odd\n', "creating 'odd'"],
+      ['create gone -r small', 0, 'gone\n', "creating 'gone'"],
+    ]);
+    rmSync(layout.rootfsDir('small'), { recursive: true });
+    rmSync(layout.containerDir('gone'), { recursive: true });
+    const health = (await sdme.ok('ps')).split('\n').map((line) => line.split(/ {2,}/).slice(0, 3));
+    assert.deepEqual(health.slice(1), [
+      ['gone', 'stopped', 'missing container dir,missing fs'],
+      ['odd', 'stopped', 'missing fs'],
+    ]);
+    await runAll([
+      ['create gone -r debian', 1, '', "creating 'gone'\nError: state file already exists for: gone"],
+      ['start odd', 1, '', /^starting 'odd'\nerror: odd: fs not found: .*\/fs\/small\b/],
+      ['rm odd gone', 0, 'odd\ngone\n', "removing 'odd'\nremoving 'gone'"],
+    ]);
+  });
+
+  test('a container that does not come up is shown why and not kept, also by new', async () => {
+    const said = [
+      "creating 'never'",
+      "starting 'never'",
+      "boot failed, stopping 'never'",
+      '--- journal of sdme@never.service ---',
+      '(?:.*\\n)+?--- end of journal of sdme@never.service ---',
+      "start failed, removing 'never'",
+      "Error: container 'never' failed to boot; its journal is in the log",
+    ];
+    const expected = new RegExp(`^${said.join('\\n')}\\n$`);
+    await runAll([
+      ['create never -r debian -b /etc:/usr:ro --started -t 20', 1, '', expected],
+      ['new never -r debian -b /etc:/usr:ro -- true', 1, '', expected],
+    ]);
+    assert.deepEqual(await traces(store.layout, 'never'), []);
+  });
+
+  test('in a clone of the host who called sudo is who joins, unless --user says otherwise', async () => {
+    const asDaemon = sdmeProgram(store.layout, { SUDO_USER: 'daemon' });
+    const made = await asDaemon.run('new', 'clone', '--', 'id', '-un');
+    assert.deepEqual([made.code, made.stdout], [0, 'daemon\n'], made.stderr);
+    assert.match(made.stderr, /^joining 'clone' as daemon$/m);
+    const joined = await asDaemon.run('join', 'clone', '--user', 'root', '--', 'id', '-un');
+    assert.deepEqual([joined.stdout, joined.stderr], ['root\n', "joining 'clone'\n"]);
+    assert.equal(await sdme.ok('stop', '--all', '--term'), 'clone');
+    assert.equal(await sdme.ok('rm', 'clone'), 'clone');
   });
 });

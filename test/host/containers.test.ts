@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -150,6 +151,51 @@ describe('containers', { skip: outsideTestHost(), timeout: 300_000 }, () => {
       await remove(mode);
     });
   }
+
+  test('a container that does not shut down in time goes on, and the error says how to kill it', async () => {
+    await made('stubborn', { started: true });
+    // A service that takes longer to stop than the container is given.
+    await execInside('stubborn', 'systemd-run', '--unit=holds-on', '-p', 'ExecStop=sleep 60', 'sleep', '600');
+    const hasty = { ...store, settings: { ...store.settings, stop_timeout_graceful: 0.5 } };
+    const stop = (mode: 'graceful' | 'kill'): Promise<{ wasRunning: boolean }> =>
+      handleContainerStop(loggedContext().ctx, { name: 'stubborn', mode }, hasty);
+    await assert.rejects(
+      stop('graceful'),
+      isError(
+        'container.stop-timeout',
+        /^container 'stubborn' did not stop within 0\.5 s; try 'sdme stop --kill stubborn'$/,
+      ),
+    );
+    assert.equal(await isRunning(store.layout, 'stubborn'), true);
+    assert.equal((await stop('kill')).wasRunning, true);
+    await remove('stubborn');
+  });
+
+  test('a unit that systemd will not start keeps no drop-ins', async () => {
+    await made('masked');
+    const unit = '/run/systemd/system/sdme@masked.service';
+    await output('ln', '-s', '/dev/null', unit);
+    await output('systemctl', 'daemon-reload');
+    await assert.rejects(start('masked'), isError('dbus', /masked/));
+    assert.equal(existsSync('/etc/systemd/system/sdme@masked.service.d'), false);
+    await output('rm', unit);
+    await output('systemctl', 'daemon-reload');
+    await start('masked');
+    await remove('masked');
+  });
+
+  test('a container in whose tree something works is not removed, and can be once that has ended', async () => {
+    await made('busy');
+    const merged = `${store.layout.containerDir('busy')}/merged`;
+    await output('mount', '-t', 'tmpfs', 'held', merged);
+    const holder = spawn('sleep', ['infinity'], { cwd: merged, stdio: 'ignore' });
+    await once(holder, 'spawn');
+    const removal = handleContainerRm(loggedContext().ctx, { name: 'busy' }, store);
+    await assert.rejects(removal, isError('in-use', /^cannot remove container 'busy': in use$/));
+    holder.kill('SIGKILL');
+    await once(holder, 'exit');
+    await remove('busy');
+  });
 
   test('restart gives a container a new PID 1 and keeps its files', async () => {
     await made('again', { started: true });

@@ -11,6 +11,7 @@ import { SdmeError } from '../../src/base/errors.ts';
 import { contracts, jobRecord } from '../../src/contracts/index.ts';
 import { embeddedUnitNames } from '../../src/queue/embedded-units.ts';
 import { pickedUidBase } from '../../src/security/uid-ranges.ts';
+import { takeLock } from '../../src/system/fs/locks.ts';
 import {
   type ContainerStore,
   containerStore,
@@ -97,6 +98,25 @@ describe('user namespaces by giving files away', { skip: outsideTestHost(), time
     assert.equal(await sdme.ok('start', 'resumed'), 'resumed');
     assert.equal(await sdme.ok('rm', 'resumed'), 'resumed');
     assert.deepEqual(await traces(store.layout, 'resumed'), []);
+  });
+
+  test('while files are given away, others can be given their ids', async () => {
+    const { ctx } = loggedContext();
+    const shifting = { ...store, settings: { ...store.settings, userns_mapping: 'shift' as const } };
+    const target = { kind: 'userns', name: 'shift', mode: 'exclusive' } as const;
+    // Throws when somebody holds it.
+    const child: ChildRunner['child'] = async () => {
+      await using _lock = await takeLock(store.layout, target);
+      return { name: 'parallel', files: 0 };
+    };
+    const input = contracts['container.create'].input.parse({
+      name: 'parallel',
+      rootfs: 'debian',
+      userns: true,
+    });
+    await handleContainerCreate({ ...ctx, child }, input, shifting);
+    assert.equal(await sdme.ok('rm', 'parallel'), 'parallel');
+    assert.deepEqual(await traces(store.layout, 'parallel'), []);
   });
 
   test('cancelled in the middle, nothing is left of the container', async () => {

@@ -195,7 +195,9 @@ test('the limit removes the least recently used blobs and none that is in use', 
   assert.equal(left.filter((digest) => image.layers.some((layer) => layer.digest === digest)).length, 2);
 });
 
-test('layers of one image come several at once, and never more than asked for', async () => {
+test('layers of one image come several at once, and never more than asked for', {
+  timeout: 30_000,
+}, async () => {
   await using room = await openTestImages();
   const image = await testImage({ layers: [0, 1, 2, 3, 4, 5].map(() => ({ a: randomBytes(10_000) })) });
   let [running, most] = [0, 0];

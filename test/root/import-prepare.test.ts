@@ -4,8 +4,9 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { type Context, detachedContext } from '../../src/base/context.ts';
 import { SdmeError } from '../../src/base/errors.ts';
+import { importRootfs } from '../../src/rootfs/import/import.ts';
 import { type PreparationRequest, prepareTree } from '../../src/rootfs/prepare/prepare.ts';
-import { openTestStore, rootMissing, type TestStore } from '../helpers/import-store.ts';
+import { importInput, openTestStore, rootMissing, type TestStore } from '../helpers/import-store.ts';
 import { makeSmallTree } from '../helpers/small-tree.ts';
 
 const skip = rootMissing() ?? false;
@@ -64,6 +65,18 @@ test('missing parts are installed by the family’s commands, in order, with the
   assert.ok(ctx.said.includes(`+ ${first}`));
 });
 
+test('without the configuration of logins the commands run too, or it is said that they did not', {
+  skip,
+}, async () => {
+  await using store = await openTestStore(debianCommands('mkdir -p /etc/pam.d && touch /etc/pam.d/login'));
+  const tree = await debianTree(store, bootable.slice(0, 2));
+  const ctx = seeing();
+  await prepareTree(ctx, store, tree, auto);
+  assert.ok(ctx.said.some((line) => line.startsWith('etc/pam.d/login not found in rootfs')));
+  await prepareTree(seeing(), store, tree, yes);
+  assert.ok((await readdir(join(tree, 'etc/pam.d'))).includes('login'));
+});
+
 test('commands that leave the parts missing, or fail, fail the preparation', { skip }, async () => {
   await using store = await openTestStore(debianCommands('id'));
   const tree = await debianTree(store);
@@ -80,6 +93,33 @@ test('commands that leave the parts missing, or fail, fail the preparation', { s
     (error) =>
       error instanceof SdmeError && error.code === 'process.failed' && /no route/.test(error.message),
   );
+});
+
+test('cancel of an import while its commands run leaves no process, no mount and nothing in the store', {
+  skip,
+}, async () => {
+  await using store = await openTestStore(debianCommands('echo begun; sleep 86396 & sleep 86396'));
+  const source = await debianTree(store);
+  for (const name of ['proc', 'sys', 'dev']) await mkdir(join(source, name), { recursive: true });
+  const stop = new AbortController();
+  const base = detachedContext(stop.signal);
+  const cancelWhenBegun = (line: string): void => {
+    if (line === 'begun') stop.abort(new SdmeError('job.cancelled', 'cancelled by the test'));
+  };
+  await assert.rejects(
+    importRootfs(
+      { ...base, log: { ...base.log, info: cancelWhenBegun } },
+      store,
+      importInput(source, { installPackages: 'yes' }),
+    ),
+    /cancelled by the test/,
+  );
+  assert.deepEqual(await readdir(store.layout.fsDir), []);
+  assert.ok(!(await readFile('/proc/self/mountinfo', 'utf8')).includes(store.layout.fsDir));
+  const commands = await Promise.all(
+    (await readdir('/proc')).map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
+  );
+  assert.ok(!commands.some((line) => line.split('\0').includes('86396')));
 });
 
 test('without a person to ask, a tree that cannot boot is refused, or taken with -f', { skip }, async () => {

@@ -98,6 +98,8 @@ test('gc removes what dead processes left, and neither live staging nor a rootfs
   }
   await writeFile(join(fsDir, '.orphan.meta'), 'DISTRO=unknown\n');
   await writeFile(join(fsDir, '.busy.meta'), 'DISTRO=unknown\n');
+  // As `replaceFile` names what it has not renamed yet.
+  await writeFile(join(fsDir, '..cut.env.tmp'), 'A=');
   await using _busy = await takeLock(store.layout, { kind: 'fs', name: 'busy', mode: 'exclusive' });
   await using live = await makeStaging(store.layout.rootfsDir('live'), 'import');
   await utimes(live.path, 1, 1);
@@ -106,7 +108,7 @@ test('gc removes what dead processes left, and neither live staging nor a rootfs
     [...removed].sort(),
     ['.gone.download-txn-', '.gone.import-txn-', '.gone.remove-txn-']
       .map((name) => `${name}${dead}`)
-      .concat('.orphan.meta')
+      .concat('.orphan.meta', '..cut.env.tmp')
       .sort(),
   );
   const left = (await readdir(fsDir)).sort();

@@ -1,10 +1,10 @@
-import { constants, copyFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { constants, copyFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Context } from '../../base/context.ts';
 import { SdmeError } from '../../base/errors.ts';
 import { run } from '../../system/exec/run.ts';
 import { errnoOf } from '../../system/failure.ts';
-import { removeTree } from '../../system/fs/remove-tree.ts';
+import { emptyDirectory } from '../../system/fs/remove-tree.ts';
 import { copyTree } from './copy-tree.ts';
 
 /** How the files of a tree came into another one. */
@@ -42,7 +42,7 @@ async function linkTree(ctx: Context, base: string, target: string): Promise<boo
       /cross-device link|Too many links|Operation not permitted/.test(error.message);
     if (!refused) throw error;
     // A copy over what was linked already would write into the base's own files.
-    for (const name of await readdir(target)) await removeTree(join(target, name), { signal: ctx.signal });
+    await emptyDirectory(target, { signal: ctx.signal });
     return false;
   }
 }

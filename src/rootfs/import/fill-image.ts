@@ -1,10 +1,7 @@
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { Context } from '../../base/context.ts';
 import { SdmeError } from '../../base/errors.ts';
 import type { ImageSource, ResolvedImage } from '../../oci/index.ts';
 import { takeLock } from '../../system/fs/locks.ts';
-import { removeTree } from '../../system/fs/remove-tree.ts';
+import { emptyDirectory } from '../../system/fs/remove-tree.ts';
 import { classifyImage, type ImageTreatment, takenAs } from '../classify.ts';
 import { openPlain } from '../decompress.ts';
 import type { DetectedSource } from '../detect.ts';
@@ -60,13 +57,6 @@ async function checkDisk(work: ImportWork, source: ImageSource, image: ResolvedI
   }
 }
 
-/** Removes what a tree holds; the directory itself stays, as it is marked as ours. */
-async function emptyTree(ctx: Context, tree: string): Promise<void> {
-  for (const name of await readdir(tree, { encoding: 'buffer' })) {
-    await removeTree(join(tree, name.toString('latin1')), { signal: ctx.signal });
-  }
-}
-
 /** Unpacks the layers; a blob of the cache that turns out damaged is fetched anew, once. */
 async function unpackImage(
   work: ImportWork,
@@ -84,7 +74,7 @@ async function unpackImage(
       const damaged = error instanceof SdmeError && error.code === 'oci.digest-mismatch';
       if (again || !damaged || !(await feed.discardCurrent())) throw error;
       ctx.log.warn(`${error.message}; fetching it again`);
-      await emptyTree(ctx, work.tree);
+      await emptyDirectory(work.tree, { signal: ctx.signal });
     }
   }
 }

@@ -1,10 +1,11 @@
-import { chmod, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { SdmeError } from '../../base/errors.ts';
 import { formatKeyValues, parseKeyValues } from '../../base/key-values.ts';
 import type { Layout } from '../../base/paths.ts';
 import { type FsImportResult, fsImport } from '../../contracts/fs-import.ts';
-import { diskError } from '../disk-errors.ts';
+import { errnoOf } from '../../system/failure.ts';
+import { replaceFile } from '../../system/fs/replace-file.ts';
 
 /**
  * The import's own lines in `fs/.NAME.meta`: the job, the inode number of the tree it made and its result. A
@@ -35,7 +36,7 @@ async function inodeOf(path: string): Promise<string | undefined> {
   try {
     return String((await stat(path, { bigint: true })).ino);
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
+    if (errnoOf(cause) === 'ENOENT') return undefined;
     throw new SdmeError('io', `cannot look at ${path}`, { cause });
   }
 }
@@ -57,18 +58,6 @@ export async function committedResult(
   return parsed.success ? parsed.data : undefined;
 }
 
-async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = `${path}.tmp`;
-  try {
-    await writeFile(temporary, text, { mode: 0o600, flush: true });
-    await chmod(temporary, 0o600);
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw diskError(error, path);
-  }
-}
-
 /**
  * Writes `.NAME.meta` and `.NAME.env`. Called with the tree still in its staging directory `tree`, right before
  * the commit, so that no rootfs is ever without its records.
@@ -87,8 +76,8 @@ export async function writeRecords(
     .set(treeKey, inode)
     .set(resultKey, JSON.stringify(result));
   if (records.environment === undefined) await rm(layout.rootfsEnvFile(result.name), { force: true });
-  else await writeWhole(layout.rootfsEnvFile(result.name), records.environment);
-  await writeWhole(layout.rootfsMetaFile(result.name), formatKeyValues(meta));
+  else await replaceFile(layout.rootfsEnvFile(result.name), records.environment, 0o600);
+  await replaceFile(layout.rootfsMetaFile(result.name), formatKeyValues(meta), 0o600);
 }
 
 /** Removes what is kept beside a rootfs. */

@@ -36,15 +36,11 @@ export interface Libc {
   lremovexattr(path: Buffer, name: Buffer): number;
   flock(fd: number, operation: number): number;
   syncfs(fd: number): number;
-  // processes, privileges, namespaces
+  // processes, privileges
   prctl(option: number, a: number, b: number, c: number, d: number): number;
   capset(header: Buffer, data: Buffer): number;
   capget(header: Buffer, data: Buffer): number;
   chroot(path: Buffer): number;
-  unshare(flags: number): number;
-  setns(fd: number, kind: number): number;
-  mount(source: Buffer, target: Buffer, type: Buffer | null, flags: number, data: Buffer | null): number;
-  umount2(target: Buffer, flags: number): number;
   seccomp(number: number, operation: number, flags: number, program: Buffer): number;
   // sockets
   socketpair(domain: number, type: number, protocol: number, fds: Buffer): number;
@@ -85,10 +81,6 @@ function declare(koffi: typeof Koffi): Libc {
     capset: c.func('capset', 'int', ['void*', 'void*']),
     capget: c.func('capget', 'int', ['void*', 'void*']),
     chroot: c.func('chroot', 'int', ['void*']),
-    unshare: c.func('unshare', 'int', ['int']),
-    setns: c.func('setns', 'int', ['int', 'int']),
-    mount: c.func('mount', 'int', ['void*', 'void*', 'void*', 'ulong', 'void*']),
-    umount2: c.func('umount2', 'int', ['void*', 'int']),
     seccomp: c.func('syscall', 'long', ['long', 'uint', 'uint', 'void*']),
     socketpair: c.func('socketpair', 'int', ['int', 'int', 'int', 'void*']),
     sendmsg: c.func('sendmsg', 'long', ['int', 'void*', 'int']),

@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SdmeError } from '../../base/errors.ts';
@@ -18,10 +19,31 @@ const sliceMs = 5;
 export async function removeTree(path: string, options: { signal?: AbortSignal } = {}): Promise<void> {
   options.signal?.throwIfAborted();
   using parent = openParent(path);
-  if (parent === undefined) return;
+  if (parent !== undefined) await removeEntry(parent.fd, Buffer.from(basename(path)), path, options);
+}
+
+/**
+ * Removes all that a directory of ours holds, whatever bytes the names are; the directory itself stays, with what its
+ * maker holds on it. @throws as {@link removeTree}
+ */
+export async function emptyDirectory(path: string, options: { signal?: AbortSignal } = {}): Promise<void> {
+  options.signal?.throwIfAborted();
+  using directory = openDirectory(path);
+  for (const name of await readdir(path, { encoding: 'buffer' })) {
+    await removeEntry(directory.fd, name, path, options);
+  }
+}
+
+/** Removes a name of an open directory; `what` is what an error calls it. */
+async function removeEntry(
+  parentFd: number,
+  name: Buffer,
+  what: string,
+  options: { signal?: AbortSignal },
+): Promise<void> {
   try {
     let sliceEnd = performance.now() + sliceMs;
-    for (const _step of removal(parent.fd, Buffer.from(basename(path)))) {
+    for (const _step of removal(parentFd, name)) {
       if (performance.now() < sliceEnd) continue;
       await nextTurn();
       options.signal?.throwIfAborted();
@@ -30,7 +52,7 @@ export async function removeTree(path: string, options: { signal?: AbortSignal }
   } catch (error) {
     options.signal?.throwIfAborted();
     const facts = error instanceof SdmeError ? error.facts : {};
-    throw new SdmeError('syscall', `cannot remove ${path}`, { cause: error, facts });
+    throw new SdmeError('syscall', `cannot remove ${what}`, { cause: error, facts });
   }
 }
 

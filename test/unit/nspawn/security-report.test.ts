@@ -19,7 +19,7 @@ const confined: Confinement = {
   boundingSet: 0xa82405fbn,
   noNewPrivileges: true,
   seccompFilters: 5,
-  userMap: [{ inside: 0, outside: 1_610_350_592, count: 65_536 }],
+  userMap: [{ inside: 0, outside: 1_610_350_592, size: 65_536 }],
   ownNamespaces: new Set(namespaceKinds),
   interfaces: ['lo'],
   readOnlyRoot: false,
@@ -73,7 +73,7 @@ const loosened: readonly (readonly [change: Partial<Confinement>, rows: readonly
   [{ apparmor: undefined }, ['AppArmor profile']],
   [{ apparmor: 'other (enforce)' }, ['AppArmor profile']],
   [{ readOnlySettings: false }, ['kernel settings']],
-  [{ userMap: [{ inside: 0, outside: 0, count: 65_536 }] }, ['user namespace']],
+  [{ userMap: [{ inside: 0, outside: 0, size: 65_536 }] }, ['user namespace']],
   [
     { ownNamespaces: new Set() },
     [

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseInterfaces, parseProcessStatus, parseUserMap } from '../../../src/system/process-status.ts';
+import { parseInterfaces, parseProcessStatus } from '../../../src/system/process-status.ts';
+import { isIdentityMap, parseUidMap } from '../../../src/system/uid-map.ts';
 
 test('the limits of a process are read from its status', () => {
   const text =
@@ -20,10 +21,12 @@ test('a name with colons and lines that a kernel leaves out loosen nothing', () 
 });
 
 test('user maps and interfaces are read line by line', () => {
-  assert.deepEqual(parseUserMap('         0 1610612736      65536\n     65536 10 1\n'), [
-    { inside: 0, outside: 1_610_612_736, count: 65_536 },
-    { inside: 65_536, outside: 10, count: 1 },
+  assert.deepEqual(parseUidMap('         0 1610612736      65536\n     65536 10 1\n'), [
+    { inside: 0, outside: 1_610_612_736, size: 65_536 },
+    { inside: 65_536, outside: 10, size: 1 },
   ]);
+  assert.equal(isIdentityMap(parseUidMap('         0          0 4294967295\n')), true);
+  assert.equal(isIdentityMap(parseUidMap('0 0 10\n10 100 5\n')), false);
   const dev = 'Inter-| Receive\n face |bytes\n    lo:       0       0\nhost0: 12 1\n  a:b: 1 2\n';
   assert.deepEqual(parseInterfaces(dev), ['lo', 'host0', 'a:b']);
 });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { plainValue, quoteForShell, quoteWord } from '../../../src/workload/quote.ts';
+import { shellCommand } from '../../../src/system/exec/shell-command.ts';
+import { plainValue, quoteWord } from '../../../src/workload/quote.ts';
 
 /** Reads a word as systemd does: quotes and C escapes, then specifiers, then variables. */
 function readAsSystemd(text: string): string {
@@ -38,5 +39,5 @@ test('a value in a setting or comment stays on its line and joins no other', () 
 });
 
 test('a shell word holds quotes', () => {
-  assert.equal(quoteForShell("it's"), "'it'\\''s'");
+  assert.equal(shellCommand(["it's"]), "'it'\\''s'");
 });

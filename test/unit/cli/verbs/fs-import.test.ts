@@ -1,64 +1,97 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { run as fsImport } from '../../../../src/cli/verbs/fs-import.ts';
-import type { Answers } from '../../../helpers/cli-session.ts';
+import type { ErrorCode } from '../../../../src/base/errors.ts';
+import { run } from '../../../../src/cli/verbs/fs-import.ts';
+import { contracts, type FsImportInput } from '../../../../src/contracts/index.ts';
 import { cliSession } from '../../../helpers/cli-session.ts';
 import { type FakeOutput, fakeOutput } from '../../../helpers/fake-output.ts';
 import { errorOf, jobRecordOf } from '../../../helpers/job-record.ts';
 import { tempDir } from '../../../helpers/temp-dir.ts';
 
-const refusal = 'dbus not found in rootfs and running non-interactively; re-run with --install-packages=yes';
+const result = {
+  name: 'small',
+  path: '/var/lib/sdme/fs/small',
+  kind: 'tarball',
+  bytes: 1,
+  entries: 1,
+  sharedBytes: 0,
+  cachedBytes: 0,
+  fetchedBytes: 0,
+};
 
-/** Fails imports for want of D-Bus, as a job does, and keeps what was asked of it. */
-function lacking(inputs: unknown[]): Answers {
-  const error = { ...errorOf('rootfs.incomplete', refusal), facts: { missing: 'dbus' } };
-  return {
-    submit: async (_, input) => {
-      inputs.push(input);
-      return { id: '01JDZ3V8K6M2T0Q4R6W8Y0A2C4', existing: false };
-    },
-    watch: async function* () {
-      yield { type: 'end', record: jobRecordOf({ state: 'failed', error }) };
-    },
-  };
-}
+const refusal =
+  'systemd not found in rootfs and running non-interactively; re-run with --install-packages=yes';
 
-async function importing(output: FakeOutput): Promise<{ inputs: unknown[]; error: Error }> {
+/** Imports where every job that may not install packages fails with `code`; the inputs of the jobs, and how it ended. */
+async function importWith(
+  options: Record<string, unknown>,
+  answer?: string,
+  code: ErrorCode = 'rootfs.incomplete',
+): Promise<{ inputs: FsImportInput[]; output: FakeOutput; error: unknown }> {
   await using directory = await tempDir();
-  const inputs: unknown[] = [];
+  const output = fakeOutput(answer === undefined ? {} : { answer });
+  const inputs: FsImportInput[] = [];
   await using session = cliSession({
     directory: directory.path,
-    configFile: '/dev/null',
-    client: lacking(inputs),
     output,
+    client: {
+      submit: async (_kind, input) => {
+        inputs.push(contracts['fs.import'].input.parse(input));
+        return { id: `01JDZ3V8K6M2T0Q4R6W8Y0A2C${inputs.length}`, existing: false };
+      },
+      async *watch() {
+        const installs = inputs.at(-1)?.installPackages === 'yes' && code === 'rootfs.incomplete';
+        const end = installs
+          ? ({ state: 'succeeded', result } as const)
+          : ({
+              state: 'failed',
+              error: { ...errorOf(code, refusal), facts: { missing: 'systemd' } },
+            } as const);
+        yield { type: 'end', record: jobRecordOf(end) };
+      },
+    },
   });
-  const error: unknown = await fsImport({ operands: ['/srv/tree'], command: [], options: {}, session }).catch(
+  const error = await run({ operands: ['/srv/small.tar'], command: [], options, session }).then(
+    () => undefined,
     (thrown: unknown) => thrown,
   );
-  assert.ok(error instanceof Error);
-  return { inputs, error };
+  return { inputs, output, error };
 }
 
-describe('fs import of what cannot boot', () => {
-  test('a person is asked, told what is missing, and not that nobody could be asked', async () => {
-    const output = fakeOutput({ answer: 'n' });
-    const { inputs, error } = await importing(output);
-    assert.equal(inputs.length, 1);
-    assert.match(output.notes.join('\n'), /dbus not found in rootfs.*\ninstall the packages\?/);
-    assert.match(error.message, /^dbus not found in rootfs; re-run with --install-packages=yes or -f/);
-    assert.doesNotMatch(output.notes.join('\n'), /non-interactively/);
+describe('fs import of what lacks packages', () => {
+  const policies = (inputs: readonly FsImportInput[]): string[] =>
+    inputs.map(({ installPackages }) => installPackages);
+
+  test('whoever waits at a terminal is asked, and a yes imports again with packages', async () => {
+    const { inputs, output, error } = await importWith({}, 'y');
+    assert.equal(error, undefined);
+    assert.deepEqual(policies(inputs), ['auto', 'yes']);
+    assert.ok(output.notes.includes('install the packages? [y/N] '));
+    assert.deepEqual(output.results, ['small']);
   });
 
-  test('a yes imports it again, with packages', async () => {
-    const { inputs } = await importing(fakeOutput({ answer: 'y' }));
-    assert.deepEqual(
-      inputs.map((input) => Reflect.get(Object(input), 'installPackages')),
-      ['auto', 'yes'],
-    );
+  test('any other answer leaves it at the refusal', async () => {
+    for (const answer of ['', 'n', 'maybe']) {
+      const { inputs, output, error } = await importWith({}, answer);
+      assert.ok(error instanceof Error);
+      assert.match(error.message, /^systemd not found in rootfs; re-run with --install-packages=yes or -f/);
+      assert.match(output.notes.join('\n'), /^systemd not found in rootfs.*\ninstall the packages\?/m);
+      assert.doesNotMatch(output.notes.join('\n'), /non-interactively/);
+      assert.deepEqual([policies(inputs), output.results], [['auto'], []]);
+    }
   });
 
-  test('where nobody can be asked the refusal is the job’s own', async () => {
-    const { inputs, error } = await importing(fakeOutput());
-    assert.deepEqual([inputs.length, error.message], [1, refusal]);
+  test('nobody is asked without a terminal, when it was said before, or about other errors', async () => {
+    for (const [options, answer, code] of [
+      [{}, undefined, 'rootfs.incomplete'],
+      [{ installPackages: 'no' }, 'y', 'rootfs.incomplete'],
+      [{ installPackages: 'yes' }, 'y', 'process.failed'],
+      [{}, 'y', 'disk.full'],
+    ] as const) {
+      const { inputs, output, error } = await importWith(options, answer, code);
+      assert.ok(error instanceof Error);
+      assert.deepEqual([inputs.length, error.message], [1, refusal]);
+      assert.ok(output.notes.every((note) => !note.includes('[y/N]')));
+    }
   });
 });

@@ -1,10 +1,18 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { SdmeError } from '../../../../src/base/errors.ts';
-import { removeTree } from '../../../../src/system/fs/remove-tree.ts';
+import { emptyDirectory, removeTree } from '../../../../src/system/fs/remove-tree.ts';
 import { tempDir } from '../../../helpers/temp-dir.ts';
 
 test('removes files, links, fifos and directories, and follows no symlink', async () => {
@@ -68,4 +76,17 @@ test('an aborted signal ends it with its reason', async () => {
   setImmediate(() => controller.abort(reason));
   await assert.rejects(removeTree(tree, { signal: controller.signal }), reason);
   assert.equal(existsSync(tree), true);
+});
+
+test('a directory is emptied of names of any bytes, and stays', async () => {
+  await using directory = await tempDir();
+  const inode = statSync(directory.path).ino;
+  const latin1 = Buffer.concat([Buffer.from(`${directory.path}/`), Buffer.from([0xfc, 0x62, 0xff])]);
+  writeFileSync(latin1, 'x');
+  mkdirSync(join(directory.path, 'größe/sub'), { recursive: true });
+  symlinkSync('/etc', join(directory.path, 'link'));
+  await emptyDirectory(directory.path);
+  assert.deepEqual(readdirSync(directory.path), []);
+  assert.equal(statSync(directory.path).ino, inode);
+  assert.ok(existsSync('/etc/passwd'));
 });
