@@ -15,7 +15,7 @@ export interface RunningSdme {
   readonly ended: Promise<Ended>;
   /** Waits until standard error matches. */
   says(pattern: RegExp): Promise<void>;
-  signal(name: 'SIGINT' | 'SIGTERM'): void;
+  signal(name: 'SIGINT' | 'SIGTERM' | 'SIGKILL'): void;
 }
 
 /** The command line over the store of a test, called as scripts call it: without a terminal. */

@@ -70,6 +70,17 @@ describe('the command line when something is in its way', {
     assert.deepEqual(await leftovers(), []);
   });
 
+  test('a command that is killed leaves its job to go on', async () => {
+    const call = sdme.start(['fs', 'import', slow.url('killed.tar')]);
+    await begun('killed');
+    call.signal('SIGKILL');
+    await assert.rejects(call.ended, /ended by SIGKILL/);
+    const { id, state } = await newest();
+    assert.equal(state, 'running');
+    assert.deepEqual((await sdme.run('job', 'cancel', id)).stdout, `${id} cancelled\n`);
+    assert.deepEqual(await leftovers(), []);
+  });
+
   test('a queue that does not answer holds up neither the second Ctrl-C nor what comes after', async () => {
     const { queue } = embeddedUnitNames(store.layout);
     const call = sdme.start(['fs', 'import', slow.url('held.tar')]);
