@@ -126,3 +126,10 @@ test('the search for cycles finds one', () => {
   ]);
   assert.deepEqual(cyclesOf(graph), ['b -> c -> b']);
 });
+
+test('docs/architecture.md has a row for every room that there is', () => {
+  const page = readFileSync(join(project, 'docs/architecture.md'), 'utf8');
+  const rows = [...page.matchAll(/^\| `([a-z/]+)` \|/gm)].map(([, room]) => room);
+  const rooms = [...new Set(product.map(({ file }) => roomOf(file)))];
+  assert.deepEqual(rows.sort(), rooms.sort());
+});

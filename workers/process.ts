@@ -21,8 +21,6 @@ export interface WorkerProcessOptions {
   /** Ends the worker; a second one does it at once. */
   readonly stop: AbortSignal;
   readonly stopNow: AbortSignal;
-  /** Runs once, before jobs are taken and while no other worker runs: removes what a dead one left. */
-  readonly recover?: () => Promise<void>;
   /** For measurements only; default `FULL`. `none` keeps no journal. */
   readonly journal?: Synchronous | 'none';
   readonly upkeepMs?: number;
@@ -71,7 +69,6 @@ export async function runWorkerProcess(options: WorkerProcessOptions): Promise<W
           synchronous: options.journal ?? 'FULL',
           onBroken,
         });
-  await options.recover?.();
   const { kinds, upkeepMs, concurrency } = options;
   const target = targetOf(facts);
   const worker = await startWorker({

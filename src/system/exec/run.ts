@@ -6,9 +6,10 @@ import { SdmeError } from '../../base/errors.ts';
 export interface RunOptions {
   /** The whole environment of the program; nothing is inherited unless given. Default: PATH and LC_ALL=C.UTF-8. */
   readonly env?: Readonly<Record<string, string>>;
+  /** The working directory; default: `/`. */
   readonly cwd?: string;
   /** What the program reads on standard input; default: nothing. */
-  readonly input?: string | Uint8Array | Readable;
+  readonly input?: string;
   /** Ends the program and all of its process group; the call rejects with the signal's reason once they are gone. */
   readonly signal?: AbortSignal;
   /** Milliseconds after which the program is ended and the call rejects. */
@@ -103,15 +104,7 @@ export async function run(
   const stderr = collect(child.stderr, limit, options.onLine && ((line) => options.onLine?.('stderr', line)));
   // A program that ends without reading its input closes the pipe; its exit code tells the rest.
   child.stdin.on('error', () => {});
-  if (
-    options.input === undefined ||
-    typeof options.input === 'string' ||
-    options.input instanceof Uint8Array
-  ) {
-    child.stdin.end(options.input ?? '');
-  } else {
-    options.input.pipe(child.stdin);
-  }
+  child.stdin.end(options.input ?? '');
   let timedOut = false;
   const abort = (): void => killGroup(child.pid);
   options.signal?.addEventListener('abort', abort, { once: true });
