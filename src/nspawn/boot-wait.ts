@@ -1,8 +1,9 @@
 import type { Bus } from '../system/systemd/bus.ts';
-import { getMachine, type Machine, machineSignals } from '../system/systemd/machines.ts';
+import { type Machine, machineSignals } from '../system/systemd/machines.ts';
 import { unitState, watchUnit } from '../system/systemd/units.ts';
 import { waitForChange } from '../system/systemd/wait-for-change.ts';
 import { innerBusAnswers } from './inner-bus.ts';
+import { ownMachine } from './own-machine.ts';
 import { unitName } from './template-unit.ts';
 
 /** How a boot went: the inner bus answers, the container ended, or it is still under way. */
@@ -25,8 +26,8 @@ async function lookAtMachine(bus: Bus, wait: BootWait): Promise<Machine | 'ended
   const unit = await unitState(bus, unitName(wait.container), options);
   const stopped = unit.activeState === 'inactive' || unit.activeState === 'failed';
   if (stopped && !unit.hasJob) return 'ended';
-  const machine = await getMachine(bus, wait.container, options);
-  if (machine === undefined || machine.unit !== unitName(wait.container)) return undefined;
+  const machine = await ownMachine(bus, wait.container, options);
+  if (machine === undefined) return undefined;
   if (machine.state === 'closing' || machine.state === 'abandoned') return 'ended';
   return machine.state === 'running' ? machine : undefined;
 }

@@ -2,10 +2,9 @@ import { SdmeError } from '../base/errors.ts';
 import type { Layout } from '../base/paths.ts';
 import { confinementOf } from '../system/confinement.ts';
 import { connectBus } from '../system/systemd/bus.ts';
-import { getMachine } from '../system/systemd/machines.ts';
+import { ownMachine } from './own-machine.ts';
 import { type SecurityReport, securityReport } from './security-report.ts';
 import { readRecord } from './state-file.ts';
-import { unitName } from './template-unit.ts';
 
 /**
  * How a running container is confined: what was asked for, and what the kernel says of its PID 1.
@@ -18,10 +17,7 @@ export async function readSecurity(
 ): Promise<SecurityReport> {
   const record = await readRecord(layout, container);
   await using bus = await connectBus(options);
-  const leader = async (): Promise<number | undefined> => {
-    const machine = await getMachine(bus, container, options);
-    return machine?.unit === unitName(container) ? machine.leader : undefined;
-  };
+  const leader = async (): Promise<number | undefined> => (await ownMachine(bus, container, options))?.leader;
   const pid = await leader();
   const confinement = pid === undefined ? undefined : await confinementOf(pid);
   // A process id may have gone to another process; while the machine has it, it is the machine's.

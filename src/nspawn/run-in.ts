@@ -5,7 +5,7 @@ import type { Layout } from '../base/paths.ts';
 import type { Settings } from '../config/schema.ts';
 import { runInteractive } from '../system/exec/interactive.ts';
 import { connectBus } from '../system/systemd/bus.ts';
-import { getMachine, listMachineNames } from '../system/systemd/machines.ts';
+import { listMachineNames } from '../system/systemd/machines.ts';
 import { chooseApplication, installedApplications, supervisorPid } from './application-process.ts';
 import {
   applicationCommand,
@@ -17,6 +17,7 @@ import {
   logsCommand,
 } from './exec-command.ts';
 import { generateName } from './generate-name.ts';
+import { ownMachine } from './own-machine.ts';
 import { isHostRoot } from './record.ts';
 import { listContainerNames, readRecord } from './state-file.ts';
 import { unitName } from './template-unit.ts';
@@ -43,7 +44,7 @@ export async function pickContainerName(layout: Layout): Promise<string> {
 export async function isRunning(layout: Layout, container: string): Promise<boolean> {
   await readRecord(layout, container);
   await using bus = await connectBus();
-  return (await getMachine(bus, container)) !== undefined;
+  return (await ownMachine(bus, container)) !== undefined;
 }
 
 async function requireRunning(layout: Layout, container: string, hint = ''): Promise<void> {

@@ -2,11 +2,12 @@ import type { Context } from '../base/context.ts';
 import { SdmeError } from '../base/errors.ts';
 import type { ContainerStopInput, ContainerStopResult, StopMode } from '../contracts/index.ts';
 import { type Bus, connectBus, type WaitOptions } from '../system/systemd/bus.ts';
-import { getMachine, killMachine, machineSignals, terminateMachine } from '../system/systemd/machines.ts';
+import { killMachine, machineSignals, terminateMachine } from '../system/systemd/machines.ts';
 import { resetFailedUnit, stopUnit, type UnitState, unitState, watchUnit } from '../system/systemd/units.ts';
 import { waitForChange } from '../system/systemd/wait-for-change.ts';
 import type { ContainerDeps } from './deps.ts';
 import { clearNspawnLeftovers } from './nspawn-leftovers.ts';
+import { ownMachine } from './own-machine.ts';
 import { readRecord } from './state-file.ts';
 import { unitName } from './template-unit.ts';
 
@@ -21,7 +22,7 @@ function isStopped(unit: UnitState): boolean {
 }
 
 async function requestStop(bus: Bus, name: string, mode: StopMode, options: WaitOptions): Promise<void> {
-  const machine = await getMachine(bus, name, options);
+  const machine = await ownMachine(bus, name, options);
   // Before machined knows the container there is only the unit to stop.
   if (machine === undefined) return stopUnit(bus, unitName(name), options);
   switch (mode) {
@@ -45,9 +46,9 @@ async function waitUntilStopped(
   const look = async (): Promise<true | undefined> => {
     const [unit, machine] = await Promise.all([
       unitState(bus, unitName(name), { signal: options.signal }),
-      getMachine(bus, name, { signal: options.signal }),
+      ownMachine(bus, name, { signal: options.signal }),
     ]);
-    if (isStopped(unit) && machine?.unit !== unitName(name)) return true;
+    if (isStopped(unit) && machine === undefined) return true;
     await options.onWait?.();
     return undefined;
   };
@@ -79,8 +80,7 @@ export async function awaitStopUnderWay(
     const unit = await unitState(bus, unitName(name), { signal });
     if (unit.activeState === 'deactivating') return undefined;
     // systemd may know of the end before machined does.
-    if (isStopped(unit) && (await getMachine(bus, name, { signal }))?.unit === unitName(name))
-      return undefined;
+    if (isStopped(unit) && (await ownMachine(bus, name, { signal })) !== undefined) return undefined;
     return unit.activeState;
   };
   const seconds = settings.stop_timeout_graceful;
