@@ -24,10 +24,14 @@ export interface Machine {
   readonly unit: string;
 }
 
-/** machined's answer when it knows no such machine, or the machine ended between two calls. */
+/**
+ * machined's answer when it knows no such machine, or the machine ended between two calls. The last one is ESRCH: its
+ * PID 1 has ended, and machined has not let go of it yet (sd_bus_error_set_errno(3)).
+ */
 const absences: readonly string[] = [
   'org.freedesktop.machine1.NoSuchMachine',
   'org.freedesktop.DBus.Error.UnknownObject',
+  'org.freedesktop.DBus.Error.UnixProcessIdUnknown',
 ];
 
 async function unlessAbsent<Value>(work: Promise<Value>): Promise<Value | undefined> {
