@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { output, outsideTestHost } from '../helpers/container-host.ts';
+import { outsideTestHost } from '../helpers/container-host.ts';
 import { debianTree } from '../helpers/debian-image.ts';
+import { debianPrograms } from '../helpers/debian-programs.ts';
 import { layoutFiles, testImage, writeFiles } from '../helpers/oci-image.ts';
 import { programPath } from '../helpers/probe.ts';
 import { look, readLook } from '../helpers/workload-look.ts';
@@ -37,17 +38,6 @@ const tiers = [
   },
 ] as const;
 
-/** Programs of Debian and the libraries they need, by their paths in an image. */
-async function programs(...names: string[]): Promise<Record<string, Buffer>> {
-  const root = await debianTree('debian-systemd');
-  const paths = names.map((name) => `/usr/bin/${name}`);
-  const libraries = (await output('chroot', root, 'ldd', ...paths)).matchAll(/(\/\S+) \(0x/g);
-  const all = [...paths, ...[...libraries].map(([, path = '']) => path)];
-  return Object.fromEntries(
-    await Promise.all(all.map(async (path) => [path.slice(1), await readFile(join(root, path))] as const)),
-  );
-}
-
 describe('what a workload sees', { skip: outsideTestHost(), timeout: 300_000 }, () => {
   const stack = new AsyncDisposableStack();
   let stage: WorkloadStage;
@@ -55,7 +45,7 @@ describe('what a workload sees', { skip: outsideTestHost(), timeout: 300_000 }, 
     stage = stack.use(await openWorkloadStage('workload-view', baseFiles));
     const busybox = await readFile(join(await debianTree('servers'), 'bin/busybox'));
     const files = {
-      ...(await programs('ipcs', 'setarch')),
+      ...(await debianPrograms('ipcs', 'setarch')),
       busybox,
       probe: await readFile(await programPath('probe')),
       look,
