@@ -41,7 +41,8 @@ function unknownIn(command: string): readonly string[] {
     case '.ci/test':
       return [...lacking([verb, ...rest], labels('.ci/test', 'name')), ...files];
     case 'test/host/boot':
-      return [...lacking([verb], labels('test/host/boot', 'verb')), ...files];
+    case 'test/vm/boot':
+      return [...lacking([verb], labels(program, 'verb')), ...files];
     default:
       return [program ?? '', ...files];
   }
