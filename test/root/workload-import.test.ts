@@ -5,50 +5,13 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { handleFsImport } from '../../jobs/fs-import.ts';
 import { handleFsRm } from '../../jobs/fs-rm.ts';
-import type { FsImportInput } from '../../src/contracts/fs-import.ts';
 import { loggedContext } from '../helpers/container-host.ts';
-import { importInput, openTestStore, rootMissing, type TestStore } from '../helpers/import-store.ts';
-import { layoutFiles, type TestImageOptions, testImage, writeFiles } from '../helpers/oci-image.ts';
+import { fingerprint, openOnBase } from '../helpers/import-on-base.ts';
+import { importInput, rootMissing } from '../helpers/import-store.ts';
+import { type TestImageOptions, writeFiles } from '../helpers/oci-image.ts';
 import { layoutOfTar } from '../helpers/tar-layer.ts';
 
 const skip = rootMissing() ?? false;
-
-/** A store with a base rootfs `base`, and what imports an image of these options onto it. */
-async function openOnBase(settings: Readonly<Record<string, unknown>> = {}): Promise<
-  TestStore & {
-    importApp: (name: string, image: TestImageOptions, over?: Partial<FsImportInput>) => Promise<string[]>;
-  }
-> {
-  const store = await openTestStore(settings);
-  const deps = { ...store, host: 'test' };
-  const base = join(store.dir, 'base');
-  await mkdir(join(base, 'usr/lib'), { recursive: true });
-  await mkdir(join(base, 'etc'));
-  await writeFile(join(base, 'usr/lib/os-release'), 'ID=debian\nPRETTY_NAME="Base"\n');
-  await writeFile(join(base, 'etc/passwd'), 'onlyinbase:x:7:7::/:\n');
-  await handleFsImport(loggedContext().ctx, importInput(base, { name: 'base' }), deps);
-  return Object.assign(store, {
-    importApp: async (name: string, options: TestImageOptions, over: Partial<FsImportInput> = {}) => {
-      const layout = join(store.dir, name);
-      await writeFiles(layout, layoutFiles([await testImage(options)]));
-      const { ctx, lines } = loggedContext(undefined, `import-${name}`);
-      await handleFsImport(ctx, importInput(layout, { name, baseFs: 'base', force: false, ...over }), deps);
-      return lines;
-    },
-  });
-}
-
-/** Every path of a tree with its kind, mode, owner and content: equal before and after when nothing changed. */
-function fingerprint(tree: string): string {
-  return execFileSync(
-    'sh',
-    ['-c', 'find . -printf "%p %M %U %G %s %T@ %l\\n" | sort; find . -type f | sort | xargs cat'],
-    {
-      cwd: tree,
-      encoding: 'utf8',
-    },
-  );
-}
 
 const nginx: TestImageOptions = {
   layers: [{ 'usr/sbin/nginx': 'program', 'etc/passwd': 'root:x:0:0::/:\nwww:x:33:34::/:\n' }],
