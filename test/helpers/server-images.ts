@@ -51,7 +51,7 @@ as='setpriv --reuid=postgres --regid=postgres --clear-groups'
 exec $as "$bin/postgres" -D "$data" -c unix_socket_directories=/tmp`;
 
 /** Servers of Debian as OCI images have them. */
-const serverConfigs = {
+export const serverConfigs = {
   nginx: {
     Entrypoint: ['nginx', '-g', 'daemon off; error_log /dev/stderr notice;'],
     ExposedPorts: { '80/tcp': {} },
