@@ -17,7 +17,11 @@ import { parsedText } from './parsed-text.ts';
 
 const flag = z.boolean().default(false);
 const most = 1000;
-const texts = z.array(z.string().min(1).max(4096)).max(most).default([]);
+const texts = (what: string) =>
+  z
+    .array(z.string().min(1, `${what} cannot be empty`).max(4096))
+    .max(most)
+    .default([]);
 
 /** Limits of a container as typed, e.g. memory `512M`, cpus `1.5`, cpuWeight `200` (contract 1.2). */
 export const containerLimits = {
@@ -70,11 +74,11 @@ const input = z
     /** Security tier; what it stands for is worked out on the host (contract 1.3). */
     tier: z.enum(['default', 'hardened', 'strict']).default('default'),
     userns: flag,
-    dropCapabilities: texts,
-    capabilities: texts,
+    dropCapabilities: texts('a capability'),
+    capabilities: texts('a capability'),
     noNewPrivileges: flag,
     readOnly: flag,
-    systemCallFilters: texts,
+    systemCallFilters: texts('system call filter'),
     apparmorProfile: z.string().max(256).optional(),
     systemdLogLevel: parsedText(parseSystemdLogLevel).optional(),
     noOciPorts: flag,

@@ -192,7 +192,7 @@ describe('the container verbs', { skip: outsideTestHost(), timeout: 200_000 }, (
       /^container 'db' is not running; start it\? \[y\/N\] .*^Error: container 'db' is not running/ms,
     );
     const joined = await answered('y', 'join db -- hostname');
-    assert.match(joined, /^starting 'db'\r$.*^joining 'db'\r$.*db\r\ncode 0/ms);
+    assert.match(joined, /^starting 'db'\r$.*^joining 'db'\r$.*db\r\n(\^@)?code 0/ms);
     const kept = await answered('n', 'rm --all');
     assert.match(kept, /^are you sure\? \[y\/N\] .*aborted\r?\ncode 1\r?\n$/ms);
     assert.match(

@@ -85,3 +85,16 @@ describe('flags of create and new become the input of container.create', () => {
     }
   });
 });
+
+test('a value that is empty is said to be', () => {
+  for (const [flag, says] of [
+    ['--system-call-filter', /^system call filter cannot be empty$/],
+    ['--capability', /^a capability cannot be empty$/],
+  ] as const) {
+    const parsed = parseCommandLine(['create', flag, ''], 'sdme 0');
+    assert.ok(parsed.kind === 'call');
+    const options = parseOptions(schema, parsed.call.options);
+    const read = contracts['container.create'].input.safeParse({ ...containerInput(options), name: 'box' });
+    assert.match(read.error?.issues[0]?.message ?? '', says);
+  }
+});
