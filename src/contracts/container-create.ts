@@ -99,6 +99,10 @@ const input = z
       ports.length === 0 || networkVeth || networkBridge !== undefined || networkZone !== undefined,
     { path: ['ports'], message: '--port requires --network-veth, --network-bridge, or --network-zone' },
   )
+  .refine(({ networkBridge, networkZone }) => networkBridge === undefined || networkZone === undefined, {
+    path: ['networkZone'],
+    message: '--network-bridge and --network-zone exclude each other',
+  })
   .refine(({ started, timeout }) => started || timeout === undefined, {
     path: ['timeout'],
     message: '--timeout requires --started',

@@ -111,6 +111,11 @@ describe('the container verbs', { skip: outsideTestHost(), timeout: 200_000 }, (
       ['restart web --term --kill', 2, 'Error: --term and --kill exclude each other'],
       ['create web -r debian --timeout 5', 2, 'Error: --timeout requires --started'],
       ['create web -r debian --name db', 2, "Error: two names for one container: 'web' and 'db'"],
+      [
+        'create web --network-bridge a --network-zone b',
+        2,
+        'Error: --network-bridge and --network-zone exclude each other',
+      ],
       ['start web --timeout soon', 2, 'Error: --timeout takes seconds'],
       ['exec web', 2, 'Error: name a command to run, for example: sdme exec web -- ls /'],
     ]));

@@ -22,6 +22,9 @@ export async function createInput(
   if (operand !== undefined && name !== undefined && operand !== name) {
     throw new SdmeError('usage', `two names for one container: '${operand}' and '${name}'`);
   }
+  if (options.networkBridge !== undefined && options.networkZone !== undefined) {
+    throw new SdmeError('usage', '--network-bridge and --network-zone exclude each other');
+  }
   const given = operand ?? name;
   const parsed = contracts['container.create'].input.safeParse({
     ...containerInput(options),

@@ -173,6 +173,10 @@ test('container.create locks the rootfs shared before the container', () => {
 const refusals: readonly (readonly [Record<string, unknown>, string])[] = [
   [{ name: 'Web' }, 'name must start with a lowercase letter'],
   [{ name: 'web', ports: ['80:80'] }, '--port requires --network-veth, --network-bridge, or --network-zone'],
+  [
+    { name: 'web', networkBridge: 'br0', networkZone: 'lan' },
+    '--network-bridge and --network-zone exclude each other',
+  ],
   [{ name: 'web', timeout: 5 }, '--timeout requires --started'],
   [{ name: 'web', opaqueDirs: ['/a', '/a'] }, 'duplicate opaque directory: /a'],
   [{ name: 'web', storage: 'btrfs' }, 'unknown storage backend'],

@@ -14,15 +14,24 @@ import { formatRecord, parseRecord } from '../../../src/nspawn/record.ts';
 const schema = z.strictObject(containerOptions);
 const settings = parseSettings({}, 'the defaults');
 
-/** What nspawn is called with, and the profile, for a command line: through the job's input and the state file. */
-function startOf(words: readonly string[]): { args: readonly string[]; profile: string | undefined } {
+interface Start {
+  /** What nspawn is called with. */
+  readonly args: readonly string[];
+  readonly profile: string | undefined;
+  /** Lines of the state file. */
+  readonly state: readonly string[];
+}
+
+/** What a command line starts a container with: through the job's input and the state file. */
+function startOf(words: readonly string[]): Start {
   const parsed = parseCommandLine(['create', 'box', '-r', 'debian', ...words], 'sdme 0');
   assert.ok(parsed.kind === 'call', words.join(' '));
   const { name: _, ...options } = parseOptions(schema, parsed.call.options);
   const input = contracts['container.create'].input.parse({ ...containerInput(options), name: 'box' });
   const { record } = newRecord(input, { now: 0, isNixos: false, applications: [], settings });
-  const read = parseRecord(formatRecord(record));
-  return { args: nspawnArguments(read), profile: read.APPARMOR_PROFILE };
+  const state = formatRecord(record);
+  const read = parseRecord(state);
+  return { args: nspawnArguments(read), profile: read.APPARMOR_PROFILE, state: state.split('\n') };
 }
 
 /** A flag, and the arguments it must lead to whatever stands beside it. */
@@ -82,12 +91,48 @@ test('every flag of confinement does what it does alone, whichever others stand 
   }
 });
 
-test('the order of flags means nothing', () => {
+/** Flags that confine nothing by themselves, and what arguments or lines of the record they must lead to. */
+const others: readonly (readonly [words: readonly string[], leadsTo: readonly string[]])[] = [
+  [
+    ['--network-zone', 'lan'],
+    ['--private-network', '--network-zone=lan'],
+  ],
+  [
+    ['--network-veth', '--port', '8080:80'],
+    ['--network-veth', '--port=tcp:8080:80'],
+  ],
+  [['--bind', '/srv:/mnt:ro'], ['--bind-ro=/srv:/mnt']],
+  [['--env', 'A=b'], ['--setenv=A=b']],
+  [['--memory', '1g'], ['MEMORY=1G']],
+  [['--cpus', '1.5'], ['CPUS=1.5']],
+  [['--cpu-weight', '20'], ['CPU_WEIGHT=20']],
+  [['--overlayfs-opaque-dirs', '/a,/b'], ['OPAQUE_DIRS=/a,/b']],
+  [['--masked-services', 'x.service'], ['MASKED_SERVICES=x.service']],
+  [['--systemd-log-level', 'debug'], ['SYSTEMD_LOG_LEVEL=debug']],
+  [
+    ['--restart', 'on-failure'],
+    ['RESTART_POLICY=on-failure', 'RESTART_SEC=2'],
+  ],
+  [['--enable'], ['ENABLED=yes']],
+];
+
+test('any flags in any order make a container that has what each of them asks for', () => {
+  const all = [...flags, ...others];
+  const wordsOf = (chosen: typeof flags): string[] => chosen.flatMap(([flag]) => flag);
   fc.assert(
-    fc.property(fc.shuffledSubarray([...flags]), (shuffled) => {
-      const words = (chosen: typeof flags): string[] => chosen.flatMap(([flag]) => flag);
-      const inOrder = flags.filter((flag) => shuffled.includes(flag));
-      assert.deepEqual(startOf(words(shuffled)), startOf(words(inOrder)));
+    fc.property(fc.shuffledSubarray(all), (shuffled) => {
+      const start = startOf(wordsOf(shuffled));
+      const leads = [...start.args, ...start.state];
+      for (const wanted of shuffled.flatMap(([, leadsTo]) => leadsTo)) {
+        // Binds have `:idmap` behind them where there are users to map them to.
+        assert.ok(
+          leads.some((lead) => lead === wanted || lead === `${wanted}:idmap`),
+          `${wordsOf(shuffled).join(' ')}: ${wanted} in ${leads.join(' ')}`,
+        );
+      }
+      const inOrder = all.filter((flag) => shuffled.includes(flag));
+      assert.deepEqual(startOf(wordsOf(inOrder)), start);
     }),
+    { numRuns: 300 },
   );
 });
