@@ -5,7 +5,7 @@ import { hostPing } from '../../src/contracts/host-ping.ts';
 import type { LocalPrograms } from '../../src/producer/index.ts';
 import { imageOf, layerOfFiles, randomFiles } from '../helpers/fault-images.ts';
 import { countFiles, faultsMissing, openFaultStage } from '../helpers/fault-stage.ts';
-import { waitFor } from '../helpers/wait-for.ts';
+import { processLives, waitFor } from '../helpers/wait-for.ts';
 
 const skip = (await faultsMissing()) ?? false;
 const fixture = (name: string): string => join(import.meta.dirname, 'fixtures', name);
@@ -27,12 +27,15 @@ test('a job that kills its worker fails after its limit of crashes; imports besi
     return records.every(({ state, progress }) => state === 'running' && progress.step === 'download');
   });
   const began = Date.now();
+  const worker = await stage.pid('worker');
   const { id: killer } = await stage.client.submit('host.ping', { payload: 'kill' });
   const { id: control } = await stage.client.submit('host.ping', {});
   const behind = await stage.import(source, 'three');
+  // Those that were running when the worker died have their turn one after the other, whoever comes first.
+  await waitFor('the first death', async () => !(await processLives(worker)));
+  stage.gate.open();
   const dead = await stage.client.wait(killer, { signal: AbortSignal.timeout(60_000) });
   t.diagnostic(`given up ${Date.now() - began} ms after it was submitted`);
-  stage.gate.open();
   assert.deepEqual(
     [dead.state, dead.error?.code, dead.crashes],
     ['failed', 'job.crashed', hostPing.maxCrashes],
