@@ -49,11 +49,8 @@ describe('a container whose first start fails', { skip: outsideTestHost(), timeo
     };
     const creating = handleContainerCreate({ ...ctx, log: { ...ctx.log, error } }, input, store);
     await assert.rejects(creating, { code: 'system.unsupported' });
-    assert.match(
-      lines.at(-1) ?? '',
-      /^'unwanted' could not be removed, try 'sdme rm unwanted': cannot unmount /,
-    );
     closeSync(held ?? assert.fail('nothing was removed'));
+    assert.match(lines.at(-1) ?? '', /^'unwanted' could not be removed, try 'sdme rm unwanted': .*busy/);
     await handleContainerRm(ctx, { name }, store);
     assert.deepEqual(await traces(store.layout, name), []);
   });
