@@ -11,6 +11,7 @@ import { resetFailedUnit, stopUnit, unitState } from '../system/systemd/units.ts
 import type { ContainerDeps } from './deps.ts';
 import { isEnabled } from './is-enabled.ts';
 import { clearNspawnLeftovers } from './nspawn-leftovers.ts';
+import { hasNamesake } from './own-machine.ts';
 import { lookAtClaim, removeState } from './state-file.ts';
 import { stopOn } from './stop-container.ts';
 import { unitName } from './template-unit.ts';
@@ -46,7 +47,7 @@ async function stopForRemoval(ctx: Context, bus: Bus, name: string, deps: Contai
   if (activeState !== 'active' && activeState !== 'inactive') await stopUnit(bus, unit, ctx);
   await stopOn(bus, { name, mode: 'terminate' }, deps, ctx);
   await resetFailedUnit(bus, unit, ctx);
-  await clearNspawnLeftovers(name, ctx);
+  if (!(await hasNamesake(bus, name, ctx))) await clearNspawnLeftovers(name, ctx);
 }
 
 async function keptVolumes(name: string, { layout }: ContainerDeps): Promise<string | undefined> {

@@ -12,6 +12,7 @@ import { waitForBoot } from './boot-wait.ts';
 import type { ContainerDeps } from './deps.ts';
 import { logJournalTail } from './journal-tail.ts';
 import { clearNspawnLeftovers } from './nspawn-leftovers.ts';
+import { refuseNamesake } from './own-machine.ts';
 import { ensurePreshift } from './preshift.ts';
 import type { ContainerRecord } from './record.ts';
 import { readRecord } from './state-file.ts';
@@ -43,6 +44,7 @@ async function prepare(
   const containerDir = deps.layout.containerDir(record.NAME);
   await requireLower(record, deps);
   if (record.APPARMOR_PROFILE !== undefined) await requireApparmorProfile(record.APPARMOR_PROFILE);
+  await refuseNamesake(bus, record.NAME, ctx);
   // A host that crashed or a unit that was killed leaves its mounts, and others must not cover them.
   await unmountAtOrBelow(containerDir, ctx);
   await clearNspawnLeftovers(record.NAME, ctx);

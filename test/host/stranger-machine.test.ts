@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { handleContainerCreate } from '../../jobs/container-create.ts';
 import { handleContainerRm } from '../../jobs/container-rm.ts';
+import { handleContainerStart } from '../../jobs/container-start.ts';
 import { contracts } from '../../src/contracts/index.ts';
 import { execIn, isRunning, joinContainer } from '../../src/nspawn/read-side.ts';
 import {
@@ -22,7 +23,6 @@ describe('a machine of somebody else that has the name of a container', {
   const stack = new AsyncDisposableStack();
   before(async () => {
     store = stack.use(await containerStore('stranger'));
-    stack.defer(async () => void (await handleContainerRm(loggedContext().ctx, { name }, store)));
     const input = contracts['container.create'].input.parse({ name, rootfs: 'debian' });
     await handleContainerCreate(loggedContext().ctx, input, store);
     await output('systemd-run', '--quiet', `--unit=${unit}`, 'sleep', '100000');
@@ -37,6 +37,14 @@ describe('a machine of somebody else that has the name of a container', {
     await output('busctl', 'call', ...manager, 'RegisterMachine', 'sayssus', ...machine);
   });
   after(() => stack.disposeAsync());
+  // Where the stranger's nspawn would have its sockets.
+  const sockets = `/run/systemd/nspawn/unix-export/${name}`;
+  before(async () => {
+    await output('mkdir', '-p', sockets);
+    await output('mount', '-t', 'tmpfs', 'none', sockets);
+    stack.defer(async () => void (await output('rmdir', sockets)));
+    stack.defer(async () => void (await output('umount', sockets)));
+  });
 
   test('is not taken for it: nothing is run in there', async () => {
     assert.match(await output('machinectl', 'list', '--no-legend'), /^namesake /m);
@@ -48,5 +56,16 @@ describe('a machine of somebody else that has the name of a container', {
         code: 'state.conflict',
         message: /^container 'namesake' is not running/,
       });
+  });
+
+  test('keeps the container from being started, and what is its own when that is removed', async () => {
+    const { ctx } = loggedContext();
+    await assert.rejects(handleContainerStart(ctx, { name }, store), {
+      code: 'state.conflict',
+      message: "a machine 'namesake' of somebody else is running; end it first",
+    });
+    await handleContainerRm(ctx, { name }, store);
+    assert.equal((await output('findmnt', '-no', 'FSTYPE', sockets)).trim(), 'tmpfs');
+    assert.equal((await output('systemctl', 'is-active', unit)).trim(), 'active');
   });
 });
