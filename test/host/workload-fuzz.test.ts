@@ -99,7 +99,7 @@ describe('units of workloads', { skip: outsideTestHost(), timeout: 300_000 }, ()
   });
   after(() => stack.disposeAsync());
 
-  test('strangers’ words reach the process as they are, and every unit is valid to systemd', async () => {
+  test('H2 H3 strangers’ words reach the process as they are, and every unit is valid to systemd', async () => {
     const samples = [huge, ...fc.sample(strange, units - 1)];
     const expected: { app: string; argv: string[]; env: [string, string][]; directory: string }[] = [];
     for (const [index, { args, env, reference, ...declared }] of samples.entries()) {

@@ -34,7 +34,7 @@ test('names, numbers and groups are looked up in the image', () => {
   assert.deepEqual(ids('root:www'), [0, 33]);
 });
 
-test('what would be root by accident, or no id at all, is refused', () => {
+test('H8 what would be root by accident, or no id at all, is refused', () => {
   const bad = [
     '-1',
     '4294967295',

@@ -5,7 +5,7 @@ import { commandWords } from '../../../src/workload/command.ts';
 import { declaredPorts, declaredVolumes, workingDirectory } from '../../../src/workload/declared.ts';
 import { parseStopSignal } from '../../../src/workload/stop-signal.ts';
 
-test('ports are sorted lines with a protocol; odd ones are ignored with a note', () => {
+test('H9 ports are sorted lines with a protocol; odd ones are ignored with a note', () => {
   assert.deepEqual(declaredPorts(['80', '443/tcp', '53/udp', '80/tcp']).values, [
     '443/tcp',
     '53/udp',
@@ -17,13 +17,13 @@ test('ports are sorted lines with a protocol; odd ones are ignored with a note',
   assert.equal(notes.length, odd.length);
 });
 
-test('a flood of ports is cut, and so are its notes', () => {
+test('H9 a flood of ports is cut, and so are its notes', () => {
   const { values, notes } = declaredPorts(Array.from({ length: 60_000 }, (_, index) => `${index + 1}/tcp`));
   assert.equal(values.length, 256);
   assert.equal(notes.length, 11);
 });
 
-test('volumes are plain absolute paths that lead over no link', () => {
+test('H5 volumes are plain absolute paths that lead over no link', () => {
   const links = ['var/run', 'data'];
   const isLink = (path: string): boolean => links.includes(path);
   assert.deepEqual(declaredVolumes(['/b//c/', '/a'], isLink).values, ['/a', '/b/c']);
@@ -44,7 +44,7 @@ test('volumes are plain absolute paths that lead over no link', () => {
   assert.deepEqual(declaredVolumes([...odd, '/var/run/x', '/data'], isLink).values, []);
 });
 
-test('a working directory is absolute and stays in the root', () => {
+test('H4 a working directory is absolute and stays in the root', () => {
   assert.equal(workingDirectory(''), '/');
   assert.equal(workingDirectory('/srv/app'), '/srv/app');
   for (const bad of ['srv', '../..', '/a/../../b', '/a\nb']) {

@@ -22,7 +22,7 @@ test('safe words stay bare, all others stand in single quotes', () => {
   assert.equal(quoteWord('a\r\nExecStartPre=/bad'), "'a\\x0d\\x0aExecStartPre=/bad'");
 });
 
-test('any word is read back by systemd’s rules and never ends its line', () => {
+test('H3 any word is read back by systemd’s rules and never ends its line', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme' }), (word) => {
       fc.pre(!word.includes('\0'));

@@ -82,7 +82,7 @@ test('an init container runs once, before those that require it', () => {
   assert.match(text, /^TimeoutStopSec=5s$/m);
 });
 
-test('no text of a stranger adds a line to the unit or ends one in a backslash', () => {
+test('H1 no text of a stranger adds a line to the unit or ends one in a backslash', () => {
   const lines = workloadUnitText(plain).split('\n').length;
   const text = fc.string({ unit: 'binary' }).filter((value) => !value.includes('\0'));
   fc.assert(
