@@ -1,4 +1,5 @@
 import type { Layout } from '../base/paths.ts';
+import { applicationBindPaths } from './application-binds.ts';
 import { type ArgumentFacts, bindArgument, nspawnArguments } from './arguments.ts';
 import { layerMounts, layersOf, submountPaths } from './layer-mounts.ts';
 import { unixExportPath } from './nspawn-leftovers.ts';
@@ -91,6 +92,15 @@ function submountArguments({ record, layout, submounts }: NspawnConfOptions): st
   );
 }
 
+/** systemd also starts a container by itself, at boot and after a failure. */
+function assertLines({ record, layout }: NspawnConfOptions): string[] {
+  const upper = `${layout.containerDir(record.NAME)}/upper`;
+  const lines = applicationBindPaths(record).map(
+    (path) => `AssertPathIsSymbolicLink=!${escapeSpecifiers(`${upper}/${path}`)}`,
+  );
+  return lines.length === 0 ? [] : ['', '[Unit]', ...lines];
+}
+
 function startLine(options: NspawnConfOptions): string {
   const { record, layout, programs, facts, podNetns } = options;
   const args = [
@@ -125,6 +135,7 @@ export function nspawnConfText(options: NspawnConfOptions): string {
     ...mountLines(options),
     startLine(options),
     ...unmountLines(options),
+    ...assertLines(options),
     '',
   ].join('\n');
 }

@@ -6,6 +6,7 @@ import { unmountAtOrBelow } from '../system/mounts.ts';
 import { type Bus, connectBus } from '../system/systemd/bus.ts';
 import { resetFailedUnit, startUnit, unitState } from '../system/systemd/units.ts';
 import { requireApparmorProfile } from './apparmor.ts';
+import { demandPlainBinds } from './application-binds.ts';
 import { lowerDirectory } from './arguments.ts';
 import { rehearseBinds } from './bind-mapping.ts';
 import { waitForBoot } from './boot-wait.ts';
@@ -48,6 +49,7 @@ async function prepare(
   // A host that crashed or a unit that was killed leaves its mounts, and others must not cover them.
   await unmountAtOrBelow(containerDir, ctx);
   await clearNspawnLeftovers(record.NAME, ctx);
+  demandPlainBinds(record, [`${containerDir}/upper`, lowerDirectory(record, deps.layout.rootfsDir)]);
   await rehearseBinds(ctx, record);
   await ensurePreshift(ctx, record, deps);
   await makeContainerStore(deps.layout);

@@ -38,8 +38,8 @@ const mounted = ['proc', 'sys', 'dev'];
 
 function volumeProblem(path: string, isLink: (path: string) => boolean): string | undefined {
   const parts = path.split('/').filter((part) => part !== '');
-  // `:`, `|` and `,` separate binds and lists in the container's record.
-  if (!path.startsWith('/') || /[\p{Cc}:|,]/u.test(path)) return 'not a plain absolute path';
+  // `:`, `|` and `,` separate binds and lists in the container's record; the rest ends lines of units oddly.
+  if (!path.startsWith('/') || /[\p{Cc}:|,\\]|\s(?:\/|$)/u.test(path)) return 'not a plain absolute path';
   if (parts.includes('..') || parts.includes('.')) return "it has '.' or '..'";
   if (parts.length === 0 || mounted.includes(parts[0] ?? '')) return 'systemd mounts there';
   // nspawn would follow a link to a place outside of the application.

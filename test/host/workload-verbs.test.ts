@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { outsideTestHost } from '../helpers/container-host.ts';
+import { output, outsideTestHost } from '../helpers/container-host.ts';
 import { debianTree } from '../helpers/debian-image.ts';
 import { layoutFiles, testImage, writeFiles } from '../helpers/oci-image.ts';
 import { openWorkloadStage, type WorkloadStage } from '../helpers/workload-stage.ts';
@@ -137,5 +137,20 @@ describe('verbs and flags for applications', { skip: outsideTestHost(), timeout:
       await refused('exec', 'box', '--oci', '--', 'id'),
       /'app' is not running in container 'box'/,
     );
+  });
+
+  test('a link that a workload puts in its volume’s way does not lead the volume elsewhere', async () => {
+    await stage.inside('box', 'systemctl', 'start', 'sdme-oci-app.service');
+    await inApp('sh', '-c', 'mv /srv /away && ln -s /etc/systemd /srv');
+    await stage.sdme.ok('stop', 'box');
+    const { code, stderr } = await stage.sdme.run('start', 'box');
+    assert.deepEqual(
+      [code, /\/oci\/apps\/app\/root\/srv in container 'box' is a symlink/.test(stderr)],
+      [1, true],
+    );
+    // As systemd does by itself at boot.
+    await assert.rejects(output('systemctl', 'start', 'sdme@box.service'), /[Aa]ssert/);
+    await rm(join(stage.layout.containerDir('box'), 'upper/oci/apps/app/root/srv'));
+    await stage.sdme.ok('start', 'box');
   });
 });

@@ -156,6 +156,17 @@ test('an automatic restart is not refused for what a killed nspawn left', () => 
   ]);
 });
 
+test('a container does not start when what is bound into an application leads over a link', () => {
+  const text = conf('BINDS=/srv/host:/oci/apps/a/root/x%/y:rw|/srv/host:/srv:rw\n');
+  const upper = '/var/lib/sdme/containers/web/upper/oci/apps/a/root';
+  assert.ok(
+    text.endsWith(
+      `\n\n[Unit]\nAssertPathIsSymbolicLink=!${upper}/x%%\nAssertPathIsSymbolicLink=!${upper}/x%%/y\n`,
+    ),
+    text,
+  );
+});
+
 test('without a pod a private network is asked for, and nspawn looks after resolv.conf', () => {
   const line = conf('PRIVATE_NETWORK=1\nNETWORK_VETH=1\n');
   assert.match(line, /--keep-unit --private-network --resolv-conf=auto --network-veth --boot/);

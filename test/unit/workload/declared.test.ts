@@ -39,6 +39,9 @@ test('H5 volumes are plain absolute paths that lead over no link', () => {
     '/a|b',
     '/a,b',
     '/a\nb',
+    '/a\\',
+    '/a /b',
+    '/a\u00a0',
     '/x/./y',
   ];
   assert.deepEqual(declaredVolumes([...odd, '/var/run/x', '/data'], isLink).values, []);
