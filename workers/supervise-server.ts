@@ -1,3 +1,4 @@
+import { describeError } from '../src/base/errors.ts';
 import type { Layout } from '../src/base/paths.ts';
 import { embeddedServerArguments, findServerProgram } from '../src/queue/embedded.ts';
 import { probeEmbedded, shutdownEmbedded, waitEmbedded } from '../src/queue/embedded-probe.ts';
@@ -67,6 +68,11 @@ async function keep(
     history = decision.history;
     await pause(decision.delayMs, signal);
     if (signal.aborted) return 'ended';
-    child = await start();
+    try {
+      child = await start();
+    } catch (error) {
+      log(`the queue's server cannot be started again: ${describeError(error)}`);
+      return 'gave-up';
+    }
   }
 }

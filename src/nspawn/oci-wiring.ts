@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { SdmeError } from '../base/errors.ts';
 import type { Bind } from '../contracts/index.ts';
 import { workloadCapabilities } from '../security/index.ts';
 import type { ContainerRecord } from './record.ts';
@@ -47,10 +48,15 @@ export interface PortWiring {
   readonly notes: readonly string[];
 }
 
+function isPort(line: string): boolean {
+  const [, number] = /^([0-9]{1,5})\/(?:tcp|udp)$/.exec(line) ?? [];
+  return number !== undefined && Number(number) >= 1 && Number(number) <= 65_535;
+}
+
 /** The ports to forward for the applications' declared ones, unless mapped already (contract 1.4, "OCI ports"). */
 export function wireOciPorts(record: ContainerRecord, applications: readonly OciApplication[]): PortWiring {
   const declared = [...new Set(applications.flatMap((application) => application.ports))];
-  const valid = declared.filter((port) => /^[0-9]{1,5}\/(tcp|udp)$/.test(port));
+  const valid = declared.filter(isPort);
   if (valid.length === 0) return { ports: [], notes: [] };
   if (record.PRIVATE_NETWORK === undefined) {
     return {
@@ -77,7 +83,25 @@ function isVolumePath(path: string): boolean {
   return /^\/[^\0\r\n:|,]+$/.test(path) && !path.split('/').includes('..');
 }
 
-/** The volumes to mount for the applications' declared ones, unless bound already (contract 1.4, "OCI volumes"). */
+/** The directories' names say less than the volumes' paths: what two share would be mixed. */
+function refuseShared(volumes: readonly OciVolume[]): void {
+  const owners = new Map<string, string>();
+  for (const { path, bind } of volumes) {
+    const other = owners.get(bind.host);
+    if (other !== undefined) {
+      throw new SdmeError(
+        'state.conflict',
+        `the volumes ${other} and ${path} would share the directory ${bind.host}; use --no-oci-volumes and bind a directory for each with -b`,
+      );
+    }
+    owners.set(bind.host, path);
+  }
+}
+
+/**
+ * The volumes to mount for the applications' declared ones, unless bound already (contract 1.4, "OCI volumes").
+ * @throws SdmeError `state.conflict` when two would have one directory
+ */
 export function wireOciVolumes(
   record: ContainerRecord,
   applications: readonly OciApplication[],
@@ -99,6 +123,7 @@ export function wireOciVolumes(
       )
       .filter(({ bind }) => !bound.includes(bind.container)),
   );
+  refuseShared(volumes);
   const paths = volumes.map((volume) => volume.path);
   return { volumes, notes: paths.length === 0 ? [] : [`auto-mounting OCI volumes: ${paths.join(', ')}`] };
 }

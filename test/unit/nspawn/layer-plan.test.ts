@@ -156,6 +156,21 @@ test('declared ports are forwarded unless mapped, and on the host network only t
   });
 });
 
+test('a declared port that no port can be is passed over', () => {
+  const odd = { ...app, ports: ['0/tcp', '65535/tcp', '65536/tcp', '99999/udp', '80/sctp'] };
+  assert.deepEqual(wireOciPorts(record('PRIVATE_NETWORK=1\n'), [odd]).ports, ['tcp:65535:65535']);
+});
+
+test('two volumes that would have one directory are refused, unless one is bound', () => {
+  const mixed = { ...app, volumes: ['/a/b', '/a-b'] };
+  assert.throws(() => wireOciVolumes(record(''), [mixed], '/v'), /volumes \/a\/b and \/a-b would share/);
+  const bound = record('BINDS=/x:/oci/apps/nginx/root/a-b:rw\n');
+  assert.deepEqual(
+    wireOciVolumes(bound, [mixed], '/v').volumes.map(({ path }) => path),
+    ['/a/b'],
+  );
+});
+
 test('declared volumes get a host directory, unless bound or pointing out', () => {
   const { volumes, notes } = wireOciVolumes(record(''), [app], '/var/lib/sdme/volumes');
   assert.deepEqual(volumes, [
