@@ -22,7 +22,7 @@ export interface QueueConnection extends AsyncDisposable {
   readonly target: QueueTarget;
   /** For all commands, with our scripts defined. BullMQ objects may share it. */
   readonly commands: Redis;
-  /** For subscriptions only; made at the first call. */
+  /** For subscriptions only; made at the first call. After a break they have to be made anew. */
   subscriber(): Promise<Redis>;
   close(): Promise<void>;
 }
@@ -40,6 +40,9 @@ export function redisOptions(
     // BullMQ requires null: a blocking command may wait for ever, and a worker's writes wait for the server.
     maxRetriesPerRequest: null,
     replyMapping: 'legacy',
+    // What ioredis does by itself here it does without looking at the outcome: a connection that ends or a server that
+    // is silent meanwhile is an unhandled rejection, which ends the process. See openHints.
+    autoResubscribe: false,
     retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 5), 1_000),
     ...(patient ? {} : { commandTimeout: Math.max(options.patienceMs, 1_000) }),
   };

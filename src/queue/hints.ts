@@ -10,18 +10,26 @@ export interface Hints {
   listen(channel: string, onHint: (message: string | undefined) => void): Promise<AsyncDisposable>;
 }
 
+/** Without its subscriptions a connection is of no use: another is made, unless that is under way or it is closed. */
+function tryAgain(redis: Redis): void {
+  if (redis.status === 'ready') redis.disconnect(true);
+}
+
 /** Opens hints; the connection's owner ends them with it. */
 export function openHints(connection: Pick<QueueConnection, 'subscriber'>): Hints {
   const listeners = new Map<string, Set<(message: string | undefined) => void>>();
   let opening: Promise<Redis> | undefined;
+  /** What was said while the connection was away is lost. */
+  const lookAgain = (): void => {
+    for (const group of listeners.values()) for (const listener of group) listener(undefined);
+  };
   const open = async (): Promise<Redis> => {
     const redis = await connection.subscriber();
     redis.on('message', (channel: string, message: string) => {
       for (const listener of listeners.get(channel) ?? []) listener(message);
     });
-    // ioredis subscribes again by itself; what was said meanwhile is lost.
     redis.on('ready', () => {
-      for (const group of listeners.values()) for (const listener of group) listener(undefined);
+      if (listeners.size > 0) redis.subscribe(...listeners.keys()).then(lookAgain, () => tryAgain(redis));
     });
     return redis;
   };
