@@ -137,7 +137,9 @@ async function whyUnreadable(redis: Redis, key: string): Promise<{ why: string; 
       return { why: `BullMQ cannot count on its field ${field}`, held };
   }
   const stalls = Number(counts[countedFields.indexOf('stc')] ?? 0);
-  return stalls > mostStalls ? { why: 'BullMQ delivers it again and again', held } : undefined;
+  // A worker that has its lock is about to be done with it.
+  if (stalls <= mostStalls || (await redis.exists(`${key}:lock`)) === 1) return undefined;
+  return { why: 'BullMQ delivers it again and again', held };
 }
 
 /** What HINCRBY takes: an integer, and far from the limit of 64 bits. Pure. */

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { connectQueue } from '../../src/queue/connections.ts';
+import { connectQueue, type QueueConnection } from '../../src/queue/connections.ts';
 import { bullJobKey, bullQueueName, keyPrefix } from '../../src/queue/keys.ts';
 import { imageOf, layerOfFiles, randomFiles } from '../helpers/fault-images.ts';
 import { countFiles, type FaultStage, faultsMissing, openFaultStage } from '../helpers/fault-stage.ts';
@@ -22,13 +22,19 @@ function startAlongside(stage: FaultStage): void {
   child.unref();
 }
 
+/** How many connections wait for a job to come. */
+async function waitingClients({ commands }: QueueConnection): Promise<number> {
+  return String(await commands.client('LIST')).match(/ cmd=bzpopmin /g)?.length ?? 0;
+}
+
 test('a job delivered to two workers at once is done once, and both go on', { skip }, async () => {
   await using redis = await startRedis();
   await using stage = await openFaultStage({ config: `queue_url = "${redis.socket}"` });
   await using queue = await connectQueue({ socket: redis.socket }, { name: 'test', patienceMs: 10_000 });
   startAlongside(stage);
   startAlongside(stage);
-  await waitFor('two workers', async () => (await stage.local.pids('worker')).length === 2);
+  // Each waits at both queues.
+  await waitFor('two workers that take jobs', async () => (await waitingClients(queue)) === 4, 30_000);
   const image = imageOf([await layerOfFiles(randomFiles('data', 8, 1024 * 1024))]);
   const [layer] = image.layers;
   assert.ok(layer !== undefined);
