@@ -28,7 +28,7 @@ const report = z.object({
 /** Creates or opens each path to append; prints what the shell says of it. */
 const writeEach = 'for path; do if (: >> "$path") 2> /dev/null; then echo done; else echo denied; fi; done';
 
-describe('AppArmor, enforced', { skip: outsideVm(), timeout: 900_000 }, () => {
+describe('AppArmor, enforced', { skip: outsideVm(), timeout: 1_200_000 }, () => {
   let store: ContainerStore;
   let containers: Containers;
   let sdme: SdmeProgram;

@@ -9,7 +9,7 @@ import { cgroupOf, outsideVm } from '../helpers/vm.ts';
 
 const mebibyte = 1024 * 1024;
 
-describe('limits of resources, as the kernel has them', { skip: outsideVm(), timeout: 600_000 }, () => {
+describe('limits of resources, as the kernel has them', { skip: outsideVm(), timeout: 1_200_000 }, () => {
   let store: ContainerStore;
   let sdme: SdmeProgram;
   const stack = new AsyncDisposableStack();

@@ -72,7 +72,7 @@ async function allIsBack(): Promise<void> {
 
 const boot = vmBoot();
 
-describe('a machine that starts again', { skip: outsideVm(), timeout: 600_000 }, () => {
+describe('a machine that starts again', { skip: outsideVm(), timeout: 1_200_000 }, () => {
   if (boot === 1) {
     test('containers with users of their own are enabled, and run', async () => {
       await sdme.ok('config', 'apparmor-profile', '--install');
