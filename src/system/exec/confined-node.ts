@@ -43,7 +43,7 @@ function behindMounts(mounts: readonly (readonly string[])[], confined: readonly
 
 /**
  * Starts a Node.js program with this runtime under setpriv(1): few capabilities, no new privileges, killed with its
- * parent. It sees none of our environment.
+ * parent. It has a lower priority and sees none of our environment.
  */
 export function startConfinedNode(options: ConfinedNodeOptions): ConfinedNode {
   const privileges = [
@@ -55,7 +55,9 @@ export function startConfinedNode(options: ConfinedNodeOptions): ConfinedNode {
   ].flat();
   const program = [process.execPath, `--max-old-space-size=${options.heap}`, options.entry, options.argument];
   const confined = [...privileges, '--', ...program];
-  const child = spawn('setpriv', options.mounts ? behindMounts(options.mounts, confined) : confined, {
+  const setpriv = options.mounts ? behindMounts(options.mounts, confined) : confined;
+  // What takes long must not keep the worker, and through it a stop of a container, from the processor.
+  const child = spawn('nice', ['--adjustment=5', 'setpriv', ...setpriv], {
     cwd: '/',
     env: { ...nodeEnvironment },
     stdio: ['ignore', 'pipe', 'pipe', options.socket ?? 'ignore'],
@@ -68,8 +70,7 @@ export function startConfinedNode(options: ConfinedNodeOptions): ConfinedNode {
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => {
       // No other event follows when it could not be started.
-      if (child.pid === undefined)
-        resolve(`could not be started (is util-linux installed?): ${error.message}`);
+      if (child.pid === undefined) resolve(`could not be started: ${error.message}`);
     });
     child.once('close', (code, signal) => {
       const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
