@@ -2,6 +2,7 @@ import { cString } from './c-string.ts';
 import { checked } from './failure.ts';
 import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW } from './ffi/constants.ts';
 import { libc } from './ffi/libc.ts';
+import { changeWorkingDirectory } from './working-directory.ts';
 
 /*
  * Owners and attributes of names in open directories, for code that looks at every file of a tree. A symlink is
@@ -17,6 +18,9 @@ export interface Ownership {
 
 const STATX_TYPE_MODE_OWNER = 0x1 | 0x2 | 0x8 | 0x10;
 const flags = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH;
+/** A descriptor's directory in /proc, and a name of 255 bytes with its NUL. */
+const pathBytes = 512;
+const itself = cString('.');
 const ENODATA = 61;
 const EOPNOTSUPP = 95;
 
@@ -42,14 +46,32 @@ function shown(name: Buffer): string {
   return JSON.stringify(name.subarray(0, -1).toString('latin1'));
 }
 
-/** A path to an inode in an open directory that is not a symlink; there is no call for attributes of names there. */
-export function pathAt(dirFd: number, name: Buffer): Buffer {
-  return Buffer.concat([Buffer.from(`/proc/self/fd/${dirFd}/`), name]);
+/**
+ * How inodes that are no symlinks are reached by path, as there is no call for attributes of names in an open
+ * directory. A path is good until the next one is asked for, of this directory or another, which stays open.
+ */
+export type PathsIn = (dirFd: number) => (name: Buffer) => Buffer;
+
+/** By what /proc shows of the open directory. */
+export function pathsThroughProc(dirFd: number): (name: Buffer) => Buffer {
+  const path = Buffer.alloc(pathBytes);
+  const length = path.write(`/proc/self/fd/${dirFd}/`, 'latin1');
+  return (name) => path.subarray(0, length + name.copy(path, length));
+}
+
+/**
+ * By making the directory the thread's working directory, which takes the kernel a fraction of the way through /proc.
+ * For threads that have one of their own and need it for nothing else.
+ */
+export function pathsThroughWorkingDirectory(dirFd: number): (name: Buffer) => Buffer {
+  changeWorkingDirectory(dirFd);
+  return (name) => (name.length === 1 ? itself : name);
 }
 
 /** Names of the extended attributes of `path`, NUL after each, as latin1 text. @throws SdmeError `syscall` */
 export function xattrNames(path: Buffer, scratch: Buffer): string {
   const length = libc().llistxattr(path, scratch, scratch.length);
+  if (length === 0) return '';
   if (length === -1 && libc().errno() === EOPNOTSUPP) return '';
   return scratch.toString(
     'latin1',

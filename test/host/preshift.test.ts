@@ -47,6 +47,8 @@ describe('user namespaces by giving files away', { skip: outsideTestHost(), time
     jobs.parse(JSON.parse(await sdme.ok('job', 'ls', '--json'))).filter((job) => job.kind === kind);
   const inUpper = (name: string, path: string): string =>
     join(store.layout.containerDir(name), 'upper', path);
+  const reached = (name: string): boolean =>
+    lstatSync(inUpper(name, 'usr/bin'), { throwIfNoEntry: false }) !== undefined;
   const checkOwners = (name: string): void => {
     const base = pickedUidBase(name);
     for (const path of ['', 'usr/bin/passwd', 'etc/hostname', 'var/log']) {
@@ -87,10 +89,7 @@ describe('user namespaces by giving files away', { skip: outsideTestHost(), time
 
   test('when the worker is killed in the middle, the next one goes on to the same end', async () => {
     const id = await sdme.ok('create', '--name', 'resumed', '-r', 'debian', '-u', '--detach');
-    await waitFor(
-      'files to be given away',
-      () => lstatSync(inUpper('resumed', 'usr/bin'), { throwIfNoEntry: false }) !== undefined,
-    );
+    await waitFor('files to be given away', () => reached('resumed'));
     await output('systemctl', 'kill', '--signal=KILL', worker);
     const { code, stderr } = await sdme.run('job', 'wait', id);
     assert.equal(code, 0, stderr);
@@ -123,18 +122,20 @@ describe('user namespaces by giving files away', { skip: outsideTestHost(), time
     const controller = new AbortController();
     const reason = new SdmeError('job.cancelled', 'the job was cancelled on request');
     const { ctx } = loggedContext(controller.signal);
-    const item = ctx.progress.item('x', { label: '', unit: 'files' });
-    // Once its files are counted, which is the first that shows.
-    const progress = { ...ctx.progress, item: () => ({ ...item, set: () => controller.abort(reason) }) };
     const child: ChildRunner['child'] = ({ input }) =>
-      handleUidPreshift({ ...ctx, progress }, contracts['uid.preshift'].input.parse(input), shifting);
+      handleUidPreshift(ctx, contracts['uid.preshift'].input.parse(input), shifting);
     const shifting = { ...store, settings: { ...store.settings, userns_mapping: 'shift' as const } };
     const input = contracts['container.create'].input.parse({
       name: 'dropped',
       rootfs: 'debian',
       userns: true,
     });
-    await assert.rejects(handleContainerCreate({ ...ctx, child }, input, shifting), reason);
+    const creating = handleContainerCreate({ ...ctx, child }, input, shifting);
+    const cancelling = waitFor('files to be given away', () => reached('dropped')).then(() =>
+      controller.abort(reason),
+    );
+    await assert.rejects(creating, reason);
+    await cancelling;
     assert.deepEqual(await traces(store.layout, 'dropped'), []);
   });
 });

@@ -40,7 +40,12 @@ function attribute(path: string, name: string): Buffer {
 async function stage(): Promise<
   AsyncDisposable & {
     at: (path: string) => string;
-    give: (ctx?: Context, mounts?: readonly (readonly string[])[], root?: string) => Promise<number>;
+    give: (
+      ctx?: Context,
+      mounts?: readonly (readonly string[])[],
+      root?: string,
+      progressMs?: number,
+    ) => Promise<number>;
   }
 > {
   const directory = await tempDir();
@@ -48,8 +53,16 @@ async function stage(): Promise<
   mkdirSync(at('tree'));
   return {
     at,
-    give: (ctx = detachedContext(), mounts = [], root = 'tree') =>
-      shiftTree(ctx, { mounts, root: at(root), notes: at('notes'), shift, threads: 2, item: 'shift' }),
+    give: (ctx = detachedContext(), mounts = [], root = 'tree', progressMs = 200) =>
+      shiftTree(ctx, {
+        mounts,
+        root: at(root),
+        notes: at('notes'),
+        shift,
+        threads: 2,
+        item: 'shift',
+        progressMs,
+      }),
     [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
   };
 }
@@ -176,10 +189,7 @@ describe('giving a tree to the users of a namespace', { skip }, () => {
     writeFileSync(at('tree/su'), 'x');
     chownSync(at('tree/su'), base, base);
     chmodSync(at('tree/su'), 0o755);
-    writeFileSync(
-      at('notes'),
-      JSON.stringify([{ path: Buffer.from('su').toString('base64'), mode: 0o4755 }]),
-    );
+    writeFileSync(at('notes'), `4755 ${Buffer.from('su').toString('base64')} -\n`);
     await give();
     assert.equal(look(at('tree/su')), `${base}:${base} 4755`);
     assert.ok(!existsSync(at('notes')));
@@ -188,39 +198,44 @@ describe('giving a tree to the users of a namespace', { skip }, () => {
   test('killed in the middle it fails, and the next run comes to the same end', async () => {
     await using tree = await stage();
     const { at, give } = tree;
-    for (let directory = 0; directory < 100; directory += 1) {
+    for (let directory = 0; directory < 300; directory += 1) {
       mkdirSync(at(`tree/${directory}`));
       for (let file = 0; file < 40; file += 1) writeFileSync(at(`tree/${directory}/${file}`), '');
       chmodSync(at(`tree/${directory}/7`), 0o4755);
     }
-    let seen = false;
-    const { progress, ...ctx } = detachedContext();
-    const item = progress.item('x', { label: '', unit: 'files' });
-    const killing: Context = {
-      ...ctx,
-      progress: {
-        ...progress,
-        item: () => ({
-          ...item,
-          set: () => {
-            if (seen) return;
-            seen = true;
-            for (const pid of childPids()) process.kill(pid, 'SIGKILL');
-          },
-        }),
-      },
-    };
-    await assert.rejects(
-      give(killing),
-      (error) => error instanceof SdmeError && error.code === 'process.failed',
-    );
-    assert.equal(await give(), 4_100);
+    const killed = give();
+    // Its root is the first that is given away.
+    await waitFor('the first inode', () => lstatSync(at('tree')).uid === base);
+    for (const pid of childPids()) process.kill(pid, 'SIGKILL');
+    await assert.rejects(killed, (error) => error instanceof SdmeError && error.code === 'process.failed');
+    assert.equal(await give(), 12_300);
     const wrong: string[] = [];
     for (const path of await readdir(at('tree'), { recursive: true })) {
       const mode = path.endsWith('/7') ? '4755' : path.includes('/') ? '644' : '755';
       if (look(at(`tree/${path}`)) !== `${base}:${base} ${mode}`) wrong.push(path);
     }
     assert.deepEqual(wrong, []);
+  });
+
+  test('it says how many files there are, and from time to time how many are done', async () => {
+    await using tree = await stage();
+    const { at, give } = tree;
+    for (let directory = 0; directory < 20; directory += 1) {
+      mkdirSync(at(`tree/${directory}`));
+      for (let file = 0; file < 10; file += 1) writeFileSync(at(`tree/${directory}/${file}`), '');
+    }
+    const { progress, ...ctx } = detachedContext();
+    const item = progress.item('x', { label: '', unit: 'files' });
+    const told: (readonly [number, number | undefined])[] = [];
+    const set = (done: number, total?: number): void => void told.push([done, total]);
+    const counting: Context = { ...ctx, progress: { ...progress, item: () => ({ ...item, set }) } };
+    assert.equal(await give(counting, [], 'tree', 0), 220);
+    assert.deepEqual(told.at(0), [0, 220]);
+    assert.ok(told.length > 3, `told ${told.length} times`);
+    assert.deepEqual(told.at(-1), [220, 220]);
+    for (const [index, [done, total]] of told.entries()) {
+      assert.ok(done >= (told[index - 1]?.[0] ?? 0) && total === 220, `${index}: ${done} of ${total}`);
+    }
   });
 
   test('cancelled it ends with its reason, and its process is gone', async () => {

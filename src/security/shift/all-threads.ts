@@ -9,7 +9,11 @@ import type { ThreadMessage } from './thread.ts';
 function runThread(work: SharedWork): Promise<Findings> {
   return new Promise((resolve, reject) => {
     let findings: Findings = { spared: [], problems: noProblems };
-    const thread = new Worker(new URL('./thread.ts', import.meta.url), { workerData: work });
+    const thread = new Worker(new URL('./thread.ts', import.meta.url), {
+      workerData: work,
+      // Its descriptors are closed by their owners; for each one Node.js did not open itself it would warn.
+      trackUnmanagedFds: false,
+    });
     thread.on('message', (message: ThreadMessage) => {
       if (message.type === 'failed') reject(fromErrorRecord(message.error));
       else findings = message.findings;

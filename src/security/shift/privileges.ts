@@ -1,13 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { z } from 'zod';
 import { SdmeError } from '../../base/errors.ts';
 import { cString } from '../../system/c-string.ts';
 import { errnoOf } from '../../system/failure.ts';
 import { S_IFMT, S_IFREG } from '../../system/ffi/constants.ts';
 import { replaceFile } from '../../system/fs/replace-file.ts';
 import { openBeneath } from '../../system/open-beneath.ts';
-import { changeModeAt, changeOwnerAt, ownershipAt, pathAt, writeXattr } from '../../system/owner-calls.ts';
+import {
+  changeModeAt,
+  changeOwnerAt,
+  ownershipAt,
+  pathsThroughProc,
+  writeXattr,
+} from '../../system/owner-calls.ts';
 import { shiftFileCapability } from '../file-capability.ts';
 import type { UidShift } from '../uid-shift.ts';
 import { capabilityAttribute, newOwner, type PrivilegedFile } from './shift-directory.ts';
@@ -18,31 +23,40 @@ import { capabilityAttribute, newOwner, type PrivilegedFile } from './shift-dire
  * the notes and puts back what they say, as often as it takes.
  */
 
-const base64 = z.string().transform((text) => Buffer.from(text, 'base64'));
-const notesSchema = z.array(
-  z.strictObject({ path: base64, mode: z.number(), capability: base64.optional() }),
-);
+/** One file a line: its mode in octal, its path and its capability in base64, `-` without one. */
+const noteLine = /^([0-7]{1,4}) ([A-Za-z0-9+/=]*) ([A-Za-z0-9+/=]+|-)$/;
+
+function lineOf({ path, mode, capability }: PrivilegedFile): string {
+  return `${mode.toString(8)} ${path.toString('base64')} ${capability?.toString('base64') ?? '-'}\n`;
+}
 
 /** Writes the privileges of files down. @throws SdmeError `disk.full`, `io` */
 export async function notePrivileges(notes: string, files: readonly PrivilegedFile[]): Promise<void> {
-  const plain = files.map(({ path, mode, capability }) => ({
-    path: path.toString('base64'),
-    mode,
-    capability: capability?.toString('base64'),
-  }));
-  await replaceFile(notes, JSON.stringify(plain), 0o600);
+  await replaceFile(notes, files.map(lineOf).join(''), 0o600);
 }
 
 /** What was noted and not yet finished. @throws SdmeError `io` */
 export function readPrivileges(notes: string): PrivilegedFile[] {
+  let text: string;
   try {
-    return notesSchema
-      .parse(JSON.parse(readFileSync(notes, 'utf8')))
-      .map(({ path, mode, capability }) => ({ path, mode, capability }));
+    text = readFileSync(notes, 'utf8');
   } catch (cause) {
     if (errnoOf(cause) === 'ENOENT') return [];
     throw new SdmeError('io', `cannot read ${notes}`, { cause });
   }
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => {
+      const [, mode, path, capability] = noteLine.exec(line) ?? [];
+      if (mode === undefined || path === undefined || capability === undefined)
+        throw new SdmeError('io', `${notes} is damaged`);
+      return {
+        path: Buffer.from(path, 'base64'),
+        mode: Number.parseInt(mode, 8),
+        capability: capability === '-' ? undefined : Buffer.from(capability, 'base64'),
+      };
+    });
 }
 
 export async function forgetPrivileges(notes: string): Promise<void> {
@@ -63,5 +77,5 @@ export function shiftPrivilegedFile(rootFd: number, file: PrivilegedFile, shift:
   changeModeAt(directory.fd, name, file.mode);
   if (file.capability === undefined) return;
   const capability = shiftFileCapability(file.capability, shift) ?? file.capability;
-  writeXattr(pathAt(directory.fd, name), capabilityAttribute, capability);
+  writeXattr(pathsThroughProc(directory.fd)(name), capabilityAttribute, capability);
 }

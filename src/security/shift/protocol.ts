@@ -11,6 +11,8 @@ export interface ShiftStart {
   /** File in which the privileges of files are noted before they are lost; it is there while that is under way. */
   readonly notes: string;
   readonly threads: number;
+  /** Milliseconds until the files are counted, and between two messages about progress. */
+  readonly progressMs: number;
 }
 
 /** What the child says, one JSON text a line: how many files there are, how many it is past, how it ended. */

@@ -1,3 +1,5 @@
+import { pathsThroughWorkingDirectory } from '../../system/owner-calls.ts';
+import { ownWorkingDirectory } from '../../system/working-directory.ts';
 import type { UidShift } from '../uid-shift.ts';
 import { addProblem, noProblems, type Problems } from './problems.ts';
 import { openStack, type SharedStack, stackMemory } from './shared-stack.ts';
@@ -41,10 +43,11 @@ export interface Part {
   readonly run: (onDirectory?: () => void) => 'idle' | 'over';
 }
 
-/** Takes part in the work; undefined when it is over already. */
+/** Takes part in the work, for which the thread's working directory is needed; undefined when it is over already. */
 export function takePart(work: SharedWork): Part | undefined {
   const stack = openStack(work.stack);
   if (!stack.join()) return undefined;
+  ownWorkingDirectory();
   const done = new Int32Array(work.done);
   const own: Buffer[] = [];
   const spared: PrivilegedFile[] = [];
@@ -56,6 +59,7 @@ export function takePart(work: SharedWork): Part | undefined {
     rootFd: work.rootFd,
     shift: work.shift,
     scratch: newScratch(),
+    pathsIn: pathsThroughWorkingDirectory,
     enter: (path: Buffer): void => {
       if (!stack.push(path)) own.push(path);
     },

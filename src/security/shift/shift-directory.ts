@@ -5,7 +5,7 @@ import {
   changeOwnerAt,
   type Ownership,
   ownershipAt,
-  pathAt,
+  type PathsIn,
   readXattr,
   writeXattr,
   xattrNames,
@@ -38,6 +38,7 @@ export interface TreeShift {
   readonly rootFd: number;
   readonly shift: UidShift;
   readonly scratch: Scratch;
+  readonly pathsIn: PathsIn;
   /** Takes the path of a directory whose entries are still to be given away. */
   readonly enter: (path: Buffer) => void;
   /** Takes a file that was left as it is, because its privileges must be noted before it is given away. */
@@ -73,36 +74,58 @@ function shiftAcls(path: Buffer, names: string, shift: UidShift): void {
   }
 }
 
+/** An open directory of the tree. */
+interface Place {
+  readonly dirFd: number;
+  readonly pathOf: (name: Buffer) => Buffer;
+}
+
+/** An inode in it. */
+interface Inode {
+  /** With a NUL behind it; the NUL alone is the directory itself. */
+  readonly terminated: Buffer;
+  /** From the root of the tree. */
+  readonly path: () => Buffer;
+}
+
 /** Gives one inode away, or spares it. Only inodes whose ids are in the range are looked at closely. */
-function shiftInode(tree: TreeShift, dirFd: number, name: Buffer, path: Buffer, found: Ownership): void {
+function shiftInode(
+  tree: TreeShift,
+  { dirFd, pathOf }: Place,
+  { terminated, path }: Inode,
+  found: Ownership,
+): void {
   const owner = newOwner(found, tree.shift);
   if (owner === undefined) return;
   const type = found.mode & S_IFMT;
   if (type !== S_IFLNK) {
-    const inode = pathAt(dirFd, name);
+    const inode = pathOf(terminated);
     const names = xattrNames(inode, tree.scratch.names);
     shiftAcls(inode, names, tree.shift);
     if (type === S_IFREG && ((found.mode & setIdBits) !== 0 || names.includes(capabilityAttribute))) {
-      tree.spare({ path, mode: found.mode & 0o7777, capability: readXattr(inode, capabilityAttribute) });
+      const capability = readXattr(inode, capabilityAttribute);
+      tree.spare({ path: path(), mode: found.mode & 0o7777, capability });
       return;
     }
   }
-  changeOwnerAt(dirFd, name, owner.uid, owner.gid);
+  changeOwnerAt(dirFd, terminated, owner.uid, owner.gid);
 }
 
-function shiftEntry(tree: TreeShift, dirFd: number, name: Buffer, path: Buffer): void {
+function shiftEntry(tree: TreeShift, place: Place, inode: Inode): void {
+  const { terminated, path } = inode;
   try {
-    const found = ownershipAt(dirFd, name, tree.scratch.stat);
-    if (name.length > 1 && (found.mode & S_IFMT) === S_IFDIR) tree.enter(path);
-    shiftInode(tree, dirFd, name, path, found);
+    const found = ownershipAt(place.dirFd, terminated, tree.scratch.stat);
+    if (terminated.length > 1 && (found.mode & S_IFMT) === S_IFDIR) tree.enter(path());
+    shiftInode(tree, place, inode, found);
   } catch (error) {
-    tree.report(error, path);
+    tree.report(error, path());
   }
 }
 
 /** Gives the root of the tree away, without what is in it. */
 export function shiftRoot(tree: TreeShift): void {
-  shiftEntry(tree, tree.rootFd, Buffer.alloc(1), Buffer.alloc(0));
+  const place = { dirFd: tree.rootFd, pathOf: tree.pathsIn(tree.rootFd) };
+  shiftEntry(tree, place, { terminated: Buffer.alloc(1), path: () => Buffer.alloc(0) });
 }
 
 /**
@@ -112,12 +135,13 @@ export function shiftRoot(tree: TreeShift): void {
  */
 export function shiftDirectory(tree: TreeShift, path: Buffer): number {
   using directory = openBeneath(tree.rootFd, path);
+  const place = { dirFd: directory.fd, pathOf: tree.pathsIn(directory.fd) };
   let count = 0;
   for (;;) {
     const entries = readEntries(directory.fd, tree.scratch.entries);
     if (entries === undefined) return count;
-    for (const { name } of entries) {
-      shiftEntry(tree, directory.fd, Buffer.concat([name, Buffer.alloc(1)]), childPath(path, name));
+    for (const { name, terminated } of entries) {
+      shiftEntry(tree, place, { terminated, path: () => childPath(path, name) });
     }
     count += entries.length;
   }

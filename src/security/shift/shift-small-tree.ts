@@ -1,6 +1,7 @@
 import { SdmeError } from '../../base/errors.ts';
 import { showBytes } from '../../base/show-bytes.ts';
 import { openDirectory } from '../../system/descriptor.ts';
+import { pathsThroughProc } from '../../system/owner-calls.ts';
 import type { UidShift } from '../uid-shift.ts';
 import { newScratch, shiftDirectory, shiftRoot, type TreeShift } from './shift-directory.ts';
 
@@ -17,6 +18,7 @@ export function shiftSmallTree(path: string, shift: UidShift): void {
     rootFd: root.fd,
     shift,
     scratch: newScratch(),
+    pathsIn: pathsThroughProc,
     enter: (directory) => void directories.push(directory),
     spare: (file) => {
       throw new SdmeError('internal', `a file with privileges in a small tree: ${showBytes(file.path)}`);

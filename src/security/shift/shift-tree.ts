@@ -32,6 +32,8 @@ export interface TreeToShift {
   readonly item: string;
   /** Threads that work on it at once. */
   readonly threads: number;
+  /** Milliseconds between two reports of progress; 200 are enough for a person. */
+  readonly progressMs?: number;
 }
 
 /**
@@ -49,16 +51,17 @@ export async function shiftTree(ctx: Context, tree: TreeToShift): Promise<number
   const item = ctx.progress.item(tree.item, { label: 'files', unit: 'files' });
   let result: number | undefined;
   let problem: SdmeError | undefined;
-  let total = 0;
+  let total: number | undefined;
+  const announce = (files: number): void => ctx.log.info(`pre-chown: shifting ${files} files`);
   const hear = (message: ShiftMessage): void => {
     switch (message.type) {
       case 'counted':
         total = message.files;
-        ctx.log.info(`pre-chown: shifting ${total} files`);
+        announce(total);
         item.set(0, total);
         return;
       case 'progress':
-        item.set(Math.min(message.files, total), total);
+        item.set(Math.min(message.files, total ?? message.files), total);
         return;
       case 'done':
         result = message.files;
@@ -73,7 +76,7 @@ export async function shiftTree(ctx: Context, tree: TreeToShift): Promise<number
   const { mounts, item: _item, ...rest } = tree;
   const child = startConfinedNode({
     entry: fileURLToPath(new URL('./child.ts', import.meta.url)),
-    argument: JSON.stringify({ ...rest, parent: process.pid } satisfies ShiftStart),
+    argument: JSON.stringify({ progressMs: 200, ...rest, parent: process.pid } satisfies ShiftStart),
     capabilities: shiftCapabilities,
     heap: heapMegabytes,
     mounts,
@@ -93,7 +96,8 @@ export async function shiftTree(ctx: Context, tree: TreeToShift): Promise<number
     ctx.signal.throwIfAborted();
     if (problem !== undefined) throw problem;
     if (result === undefined) throw new SdmeError('process.failed', `giving files away ${how}`);
-    item.set(total, total);
+    if (total === undefined) announce(result);
+    item.set(result, result);
     item.end();
     return result;
   } finally {

@@ -24,6 +24,9 @@ export const RESOLVE_IN_ROOT = 0x10;
 export const RENAME_NOREPLACE = 1;
 export const RENAME_EXCHANGE = 2;
 
+/** unshare(2). */
+export const CLONE_FS = 0x200;
+
 export const LOCK_SH = 1;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;

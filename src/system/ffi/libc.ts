@@ -15,6 +15,7 @@ export interface Libc {
   openat(dirFd: number, path: Buffer, flags: number, mode: number): number;
   openat2(number: number, dirFd: number, path: Buffer, how: Buffer, size: number): number;
   close(fd: number): number;
+  fchdir(fd: number): number;
   getdents64(fd: number, buffer: Buffer, size: number): number;
   mkdirat(dirFd: number, path: Buffer, mode: number): number;
   mknodat(dirFd: number, path: Buffer, mode: number, device: number): number;
@@ -41,6 +42,7 @@ export interface Libc {
   capset(header: Buffer, data: Buffer): number;
   capget(header: Buffer, data: Buffer): number;
   chroot(path: Buffer): number;
+  unshare(flags: number): number;
   seccomp(number: number, operation: number, flags: number, program: Buffer): number;
   // sockets
   socketpair(domain: number, type: number, protocol: number, fds: Buffer): number;
@@ -56,6 +58,7 @@ function declare(koffi: typeof Koffi): Libc {
     errno: () => koffi.errno(),
     openat: c.func('openat', 'int', ['int', 'void*', 'int', 'uint32']),
     openat2: c.func('syscall', 'long', ['long', 'int', 'void*', 'void*', 'size_t']),
+    fchdir: c.func('fchdir', 'int', ['int']),
     close: c.func('close', 'int', ['int']),
     getdents64: c.func('getdents64', 'long', ['int', 'void*', 'size_t']),
     mkdirat: c.func('mkdirat', 'int', ['int', 'void*', 'uint32']),
@@ -80,6 +83,7 @@ function declare(koffi: typeof Koffi): Libc {
     prctl: c.func('prctl', 'int', ['int', 'ulong', 'ulong', 'ulong', 'ulong']),
     capset: c.func('capset', 'int', ['void*', 'void*']),
     capget: c.func('capget', 'int', ['void*', 'void*']),
+    unshare: c.func('unshare', 'int', ['int']),
     chroot: c.func('chroot', 'int', ['void*']),
     seccomp: c.func('syscall', 'long', ['long', 'uint', 'uint', 'void*']),
     socketpair: c.func('socketpair', 'int', ['int', 'int', 'int', 'void*']),
