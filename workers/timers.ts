@@ -1,8 +1,12 @@
-/** Runs `work` again and again, `intervalMs` after its last end, until disposed of; that waits for the run under way. */
+/**
+ * Runs `work` again and again, first after `firstMs` and then `intervalMs` after its last end, until disposed of; that
+ * waits for the run under way.
+ */
 export function repeat(
   work: () => Promise<void>,
   intervalMs: number,
   onError: (error: unknown) => void,
+  firstMs = 0,
 ): AsyncDisposable {
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | undefined;
@@ -19,7 +23,8 @@ export function repeat(
   const start = (): void => {
     running = run();
   };
-  start();
+  if (firstMs === 0) start();
+  else timer = setTimeout(start, firstMs);
   return {
     [Symbol.asyncDispose]: async () => {
       ended = true;

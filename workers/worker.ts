@@ -62,6 +62,7 @@ export function concurrencyFor(slots: Readonly<Record<string, number>>): { contr
 }
 
 const defaultUpkeepMs = 5_000;
+const firstUpkeepMs = 1_000;
 const retentionMs = 60_000;
 const poisonPaceMs = 50;
 
@@ -115,7 +116,9 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   // A queue full of poison makes a complaint for each piece.
   const poison = coalesce(upkeep.poison, poisonPaceMs, onError);
   starting.defer(poison.stop);
-  starting.use(repeat(upkeep.often, options.upkeepMs ?? defaultUpkeepMs, onError));
+  const upkeepMs = options.upkeepMs ?? defaultUpkeepMs;
+  // It looks at every job that waits, which would keep the first of them waiting.
+  starting.use(repeat(upkeep.often, upkeepMs, onError, Math.min(upkeepMs, firstUpkeepMs)));
   starting.use(repeat(upkeep.seldom, retentionMs, onError));
   const concurrency = options.concurrency ?? concurrencyFor(counts);
   const consumers = (['control', 'bulk'] as const).map((queue) =>
