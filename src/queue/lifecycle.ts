@@ -55,8 +55,6 @@ export interface RecordWriter {
   handBack(delivery: DeliveryRef, start?: Started): Promise<Moved>;
   /** The job has ended. */
   finish(delivery: DeliveryRef, outcome: Outcome, more?: Ending): Promise<Moved>;
-  /** Resolves when all changes of state asked for so far have been handed to the connection, in order. */
-  sent(): Promise<void>;
   /** False when the job has ended or is gone. */
   progress(id: string, snapshot: ProgressSnapshot): Promise<boolean>;
   /** Appends lines. `tag` differs from write to write, so that a repeated one adds nothing. */
@@ -94,7 +92,6 @@ export function openRecordWriter(redis: Redis, signal?: AbortSignal): RecordWrit
         ['d', 'waitingFor'],
       ]),
     finish: (delivery, outcome, ending = {}) => move(delivery, outcome.state, finishChanges(outcome, ending)),
-    sent: transitions.sent,
     progress: async (id, { record, bytesDone, bytesTotal }) => {
       const text = JSON.stringify(record);
       const write = (): Promise<unknown> =>

@@ -38,8 +38,6 @@ export interface Transition {
 export interface Transitions {
   /** Settles once the server has taken the change, however long it is away. */
   move(transition: Transition): Promise<Moved>;
-  /** Resolves when all changes asked for so far have been handed to the connection, in order. */
-  sent(): Promise<void>;
 }
 
 /** Changes in one call; a call keeps the server from everything else. */
@@ -57,30 +55,18 @@ interface Waiting {
  */
 export function openTransitions(redis: Redis, signal?: AbortSignal): Transitions {
   let waiting: Waiting[] = [];
-  let turn: Promise<void> | undefined;
   const send = (): void => {
-    turn = undefined;
     const all = waiting;
     waiting = [];
     for (let at = 0; at < all.length; at += mostTogether) {
       void sendTogether(redis, all.slice(at, at + mostTogether), signal);
     }
   };
-  const sent = (): Promise<void> => {
-    turn ??= new Promise((resolve) => {
-      setImmediate(() => {
-        send();
-        resolve();
-      });
-    });
-    return turn;
-  };
   return {
     move: (transition) => {
-      void sent();
+      if (waiting.length === 0) setImmediate(send);
       return new Promise((resolve, reject) => waiting.push({ transition, resolve, reject }));
     },
-    sent,
   };
 }
 

@@ -64,9 +64,9 @@ export interface EndFacts {
 }
 
 /**
- * The outcome into the record, and jobs that only waited for this one into their queues. The write is sent, not waited
- * for: what BullMQ writes next goes over the same connection behind it, and should this one fail the sweep finds the
- * job and brings it back.
+ * The outcome into the record, and jobs that only waited for this one into their queues. The write is not waited for:
+ * should it be lost, the sweep finds a live record whose job BullMQ has not, brings it back, and the next delivery
+ * finds the outcome in the journal.
  */
 export async function end(
   parts: AttemptParts,
