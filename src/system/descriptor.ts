@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs';
+import { constants } from 'node:os';
 import { cString } from './c-string.ts';
 import { checked } from './failure.ts';
 import {
@@ -31,16 +32,25 @@ export interface OpenHow {
   readonly resolve: number;
 }
 
-/** openat2(2); O_CLOEXEC is added. @throws SdmeError `syscall` with the fact `errno` */
+/** A lookup takes microseconds, so that one of so many gets between two changes, however many there are. */
+const mostAttempts = 10_000;
+
+/**
+ * openat2(2); O_CLOEXEC is added. A lookup of `..` that must stay beneath a directory is refused with EAGAIN when
+ * anything on the machine was renamed or mounted meanwhile, and is to be made again.
+ * @throws SdmeError `syscall` with the fact `errno`
+ */
 export function openAt2(dirFd: number, path: string | Buffer, how: OpenHow): number {
   const name = cString(path);
   const structure = Buffer.alloc(24);
   structure.writeBigUInt64LE(BigInt(how.flags | O_CLOEXEC), 0);
   structure.writeBigUInt64LE(BigInt(how.mode ?? 0), 8);
   structure.writeBigUInt64LE(BigInt(how.resolve), 16);
-  return checked('openat2', libc().openat2(SYS_openat2, dirFd, name, structure, structure.length), () => {
-    return `cannot open ${path.toString()}`;
-  });
+  for (let attempt = 1; ; attempt += 1) {
+    const fd = libc().openat2(SYS_openat2, dirFd, name, structure, structure.length);
+    if (fd === -1 && attempt < mostAttempts && libc().errno() === constants.errno.EAGAIN) continue;
+    return checked('openat2', fd, () => `cannot open ${path.toString()}`);
+  }
 }
 
 /** Opens a directory by a trusted path, for work relative to it; its last component must not be a symlink. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   lstatSync,
   mkdirSync,
@@ -82,6 +83,28 @@ test('a file is written in place of a link of its name, whose target stays', () 
     assert.equal(readFileSync(join(root, 'etc/resolv.conf'), 'utf8'), 'nameserver ::1\n');
     assert.equal(lstatSync(join(root, 'etc/resolv.conf')).mode, 0o100640);
     assert.deepEqual(listIn(root, 'etc'), ['climb', 'resolv.conf']);
+  }));
+
+test('what is renamed elsewhere meanwhile does not keep a link with .. from being followed', () =>
+  withTree(async (root) => {
+    mkdirSync(join(root, 'usr'));
+    writeFileSync(join(root, 'usr/os-release'), 'ID=x');
+    symlinkSync('../usr/os-release', join(root, 'etc/os-release'));
+    await using elsewhere = await tempDir();
+    const renaming = `
+      const { renameSync, writeFileSync } = require('node:fs');
+      writeFileSync('a', '');
+      console.log('ready');
+      for (;;) { renameSync('a', 'b'); renameSync('b', 'a'); }`;
+    const child = spawn(process.execPath, ['-e', renaming], { cwd: elsewhere.path });
+    try {
+      await once(child.stdout, 'data');
+      for (let round = 0; round < 20_000; round += 1)
+        assert.equal(readFileIn(root, 'etc/os-release', 100)?.toString(), 'ID=x');
+    } finally {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    }
   }));
 
 test('links inside the root are followed as from its top', () =>
