@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readlinkSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { listContainers } from '../../src/nspawn/index.ts';
 import { type ContainerStore, containerStore, output, outsideTestHost } from '../helpers/container-host.ts';
@@ -26,18 +28,28 @@ function answerOf(host: string, port: number): Promise<string> {
   });
 }
 
-/** A server on the host's loopback that says something to whoever connects. */
-async function listenOnLoopback(says: string): Promise<AsyncDisposable & { readonly port: string }> {
-  const server = createServer((socket) => void socket.end(says)).listen(0, '127.0.0.1');
+/** A server on the host that says something to whoever connects. */
+async function listenOn(address: string, says: string): Promise<AsyncDisposable & { readonly port: string }> {
+  const server = createServer((socket) => void socket.end(says)).listen(0, address);
   await once(server, 'listening');
-  const address = server.address();
-  assert.ok(address !== null && typeof address === 'object');
+  const bound = server.address();
+  assert.ok(bound !== null && typeof bound === 'object');
   return {
-    port: String(address.port),
+    port: String(bound.port),
     [Symbol.asyncDispose]: async () => {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** The rules that docs/security.md shows for who wants links apart, in force until disposed of. */
+async function documentedRules(): Promise<AsyncDisposable> {
+  const page = await readFile(join(import.meta.dirname, '../../docs/security.md'), 'utf8');
+  const rules = /```text\n(table inet (\w+) .*?)```/s.exec(page);
+  assert.ok(rules !== null);
+  const [, text = '', table = ''] = rules;
+  await output('nft', text);
+  return { [Symbol.asyncDispose]: async () => void (await output('nft', 'delete', 'table', 'inet', table)) };
 }
 
 /** A process with a network namespace of its own. */
@@ -93,7 +105,7 @@ describe('networks of containers', { skip: outsideTestHost(), timeout: 200_000 }
     assert.ok((await interfaces('open')).includes('seen0'));
     assert.equal(await holdsNetAdmin('open'), false);
     // What listens on the host's loopback is within reach, and a port that it binds is the host's.
-    await using listening = await listenOnLoopback('host');
+    await using listening = await listenOn('127.0.0.1', 'host');
     assert.equal(await containers.inside('open', 'nc', '-d', '-w', '5', '127.0.0.1', listening.port), 'host');
     await serve('open');
     assert.equal(await answerOf('127.0.0.1', 80), 'open\n');
@@ -122,6 +134,13 @@ describe('networks of containers', { skip: outsideTestHost(), timeout: 200_000 }
       /^default via ([0-9.]+)/m.exec(await containers.inside('linked', 'ip', 'route'))?.[1] ?? '';
     assert.match(await output('ip', 'addr', 'show', 'dev', 've-linked'), new RegExp(` ${gateway}/`));
     await containers.inside('linked', 'ping', '-c', '1', '-W', '5', gateway);
+    // Of the host's servers it reaches those that listen on more than its loopback.
+    await using everywhere = await listenOn('0.0.0.0', 'host');
+    await using onLoopback = await listenOn('127.0.0.1', 'host');
+    const ask = (port: string): Promise<string> =>
+      containers.inside('linked', 'nc', '-d', '-w', '5', gateway, port);
+    assert.equal(await ask(everywhere.port), 'host');
+    await assert.rejects(ask(onLoopback.port));
     for (const unit of ['systemd-networkd', 'systemd-resolved']) {
       assert.equal(await containers.inside('linked', 'systemctl', 'is-enabled', unit), 'enabled\n');
       assert.equal(await containers.inside('linked', 'systemctl', 'is-active', unit), 'active\n');
@@ -154,7 +173,7 @@ describe('networks of containers', { skip: outsideTestHost(), timeout: 200_000 }
     await containers.remove('bridged');
   });
 
-  test('containers of a zone reach each other by name whatever their tiers, one of another zone does not', async () => {
+  test('containers of a zone reach each other by name whatever their tiers, one of another zone by address alone', async () => {
     await containers.create('near', { started: true, networkZone: 'one', tier: 'hardened' });
     await containers.create('far', {
       ...strict,
@@ -191,12 +210,21 @@ describe('networks of containers', { skip: outsideTestHost(), timeout: 200_000 }
       const said = await containers.inside(from, 'nc', '-d', '-w', '5', to, '80');
       assert.equal(said, `${to === 'localhost' ? from : to}\n`);
     }
+    // The host routes between zones; rules of its own can forbid it, and leave what is within a zone alone.
+    const near = await addressOf('near');
+    const ask = (from: string): Promise<string> => containers.inside(from, 'nc', '-d', '-w', '2', near, '80');
+    assert.equal(await ask('other'), 'near\n');
+    {
+      await using _rules = await documentedRules();
+      await assert.rejects(ask('other'));
+      assert.equal(await ask('far'), 'near\n');
+    }
     for (const name of ['near', 'far', 'other']) await containers.remove(name);
     for (const name of ['vz-one', 'vz-two', 'vb-near', 'vb-far', 'vb-other'])
       assert.equal(hostInterface(name), false, name);
   });
 
-  test('a forwarded port answers from another network namespace, whoever the users of the container are', async () => {
+  test('a forwarded port answers from another network namespace, others only by way of a route', async () => {
     const wanted = {
       forward: { ports: ['18080:80'] },
       hardened: { tier: 'hardened', ports: ['18081:80/tcp'] },
@@ -215,12 +243,27 @@ describe('networks of containers', { skip: outsideTestHost(), timeout: 200_000 }
     const outside = [`--target=${pid}`, '--net'];
     await output('nsenter', ...outside, 'ip', 'addr', 'add', '10.99.0.2/24', 'dev', 'inner0');
     await output('nsenter', ...outside, 'ip', 'link', 'set', 'inner0', 'up');
-    const ask = (port: number): Promise<string> =>
-      output('nsenter', ...outside, 'nc', '-d', '-w', '5', '10.99.0.1', String(port));
-    assert.equal(await waitFor('the forwarded port', () => ask(18080).catch(() => false)), 'forward\n');
-    assert.equal(await waitFor('the other port', () => ask(18081).catch(() => false)), 'hardened\n');
+    const ask = (port: number, address = '10.99.0.1'): Promise<string> =>
+      output('nsenter', ...outside, 'nc', '-d', '-w', '2', address, String(port));
+    const forwarded = async (): Promise<void> => {
+      assert.equal(await waitFor('the forwarded port', () => ask(18080).catch(() => false)), 'forward\n');
+      assert.equal(await waitFor('the other port', () => ask(18081).catch(() => false)), 'hardened\n');
+    };
+    await forwarded();
     // Nothing but what was asked for is forwarded.
     await assert.rejects(ask(80));
+    // Who has a route by the host reaches the containers' own ports, unless rules of the host forbid it.
+    for (const address of addresses) await assert.rejects(ask(80, address));
+    await output('nsenter', ...outside, 'ip', 'route', 'add', 'default', 'via', '10.99.0.1');
+    assert.deepEqual(await Promise.all(addresses.map((address) => ask(80, address))), [
+      'forward\n',
+      'hardened\n',
+    ]);
+    {
+      await using _rules = await documentedRules();
+      for (const address of addresses) await assert.rejects(ask(80, address));
+      await forwarded();
+    }
     for (const [index, name] of Object.keys(wanted).entries()) {
       assert.equal(await answerOf(addresses[index] ?? '', 80), `${name}\n`);
       await containers.remove(name);
