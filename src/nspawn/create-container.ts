@@ -10,6 +10,7 @@ import { replaceFile } from '../system/fs/replace-file.ts';
 import { type Bus, connectBus } from '../system/systemd/bus.ts';
 import { disableUnits, enableUnits } from '../system/systemd/unit-files.ts';
 import { unitState } from '../system/systemd/units.ts';
+import { demandApartBinds } from './application-binds.ts';
 import { rehearseBinds } from './bind-mapping.ts';
 import type { ContainerDeps } from './deps.ts';
 import { type LayerFacts, planLayer } from './layer-plan.ts';
@@ -157,6 +158,7 @@ export async function createContainer(
   const facts = await gatherLayerFacts(root, deps, input.ociEnvs);
   const planned = newRecord(input, { ...unwired, isNixos: facts.isNixos, applications: facts.applications });
   const wired = wireApplications(planned.record, facts, input, layout);
+  demandApartBinds(wired.record);
   const { volumes, notes } = wired;
   for (const note of [...planned.notes, ...notes]) ctx.log.info(note);
 

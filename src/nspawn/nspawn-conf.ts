@@ -1,5 +1,5 @@
 import type { Layout } from '../base/paths.ts';
-import { applicationBindPaths } from './application-binds.ts';
+import { applicationBindPaths, demandApartBinds } from './application-binds.ts';
 import { type ArgumentFacts, bindArgument, nspawnArguments } from './arguments.ts';
 import { layerMounts, layersOf, submountPaths } from './layer-mounts.ts';
 import { unixExportPath } from './nspawn-leftovers.ts';
@@ -118,9 +118,15 @@ function startLine(options: NspawnConfOptions): string {
   return `ExecStart=${command}`;
 }
 
-/** The text of a container's `nspawn.conf` (contract 3.2). @throws SdmeError `config.invalid`, `input.invalid` */
+/**
+ * The text of a container's `nspawn.conf` (contract 3.2). Where one mount could lead another one elsewhere there is none,
+ * so that systemd cannot start it by itself either.
+ *
+ * @throws SdmeError `config.invalid`, `input.invalid`, `state.conflict`
+ */
 export function nspawnConfText(options: NspawnConfOptions): string {
   const { record } = options;
+  demandApartBinds(record, options.submounts);
   return [
     '[Service]',
     ...(record.SYSTEMD_LOG_LEVEL === undefined

@@ -10,6 +10,8 @@ export interface Declared {
 const maxPorts = 256;
 const maxVolumes = 256;
 const maxNotes = 10;
+/** PATH_MAX with room for what stands before a path in the host's tree (path_resolution(7)). */
+const maxPathBytes = 2048;
 
 function declared(values: Iterable<string>, notes: readonly string[]): Declared {
   const more = notes.length - maxNotes;
@@ -33,11 +35,15 @@ export function declaredPorts(exposed: readonly string[]): Declared {
   return declared(values, notes);
 }
 
+const partsOf = (path: string): string[] => path.split('/').filter((part) => part !== '');
+const pathOf = (parts: readonly string[]): string => `/${parts.join('/')}`;
+
 /** Directories that systemd mounts in every application. */
 const mounted = ['proc', 'sys', 'dev'];
 
 function volumeProblem(path: string, isLink: (path: string) => boolean): string | undefined {
-  const parts = path.split('/').filter((part) => part !== '');
+  if (Buffer.byteLength(path) > maxPathBytes) return 'it is longer than a path can be';
+  const parts = partsOf(path);
   // `:`, `|` and `,` separate binds and lists in the container's record; the rest ends lines of units oddly.
   if (!path.startsWith('/') || /[\p{Cc}:|,\\]|\s(?:\/|$)/u.test(path)) return 'not a plain absolute path';
   if (parts.includes('..') || parts.includes('.')) return "it has '.' or '..'";
@@ -48,22 +54,30 @@ function volumeProblem(path: string, isLink: (path: string) => boolean): string 
   return undefined;
 }
 
+/** The one of `others` that a path lies below. */
+function outerOf(path: string, others: ReadonlySet<string>): string | undefined {
+  const parts = partsOf(path);
+  return parts.map((_part, index) => pathOf(parts.slice(0, index))).find((parent) => others.has(parent));
+}
+
 /**
  * `Volumes` as absolute paths, sorted. `isLink` tells whether a path relative to the application's root is a
- * symlink. What cannot be mounted safely is ignored with a note.
+ * symlink. What cannot be mounted safely is ignored with a note: also a volume below another one, whose workload could
+ * put a link in its way.
  */
 export function declaredVolumes(volumes: readonly string[], isLink: (path: string) => boolean): Declared {
   const values: string[] = [];
   const notes: string[] = [];
+  const problems = new Map(volumes.map((text) => [text, volumeProblem(text, isLink)]));
+  const mountable = new Set(
+    volumes.filter((text) => problems.get(text) === undefined).map((text) => pathOf(partsOf(text))),
+  );
   for (const text of volumes) {
-    const problem = values.length >= maxVolumes ? 'too many' : volumeProblem(text, isLink);
-    if (problem === undefined)
-      values.push(
-        `/${text
-          .split('/')
-          .filter((part) => part !== '')
-          .join('/')}`,
-      );
+    const refused = problems.get(text);
+    const outer = refused === undefined ? outerOf(text, mountable) : undefined;
+    const nested = outer === undefined ? undefined : `its data lie in the volume ${shown(outer)}`;
+    const problem = refused ?? nested ?? (values.length >= maxVolumes ? 'too many' : undefined);
+    if (problem === undefined) values.push(pathOf(partsOf(text)));
     else notes.push(`ignoring the image's volume ${shown(text)}: ${problem}`);
   }
   return declared(values, notes);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { output, outsideTestHost } from '../helpers/container-host.ts';
@@ -32,7 +32,7 @@ describe('verbs and flags for applications', { skip: outsideTestHost(), timeout:
       User: '1000:1000',
       Env: ['PATH=/bin', 'A=of the image', 'KEPT=two\nlines'],
       ExposedPorts: { '8080/tcp': {}, '53/udp': {} },
-      Volumes: { '/srv/data': {} },
+      Volumes: { '/srv/data/a/system': {}, '/srv/data': {} },
     };
     const image = await testImage({ layers: [files], executable: ['bin/sh', 'bin/busybox'], config });
     await writeFiles(join(stage.dir, 'app'), layoutFiles([image]));
@@ -137,6 +137,26 @@ describe('verbs and flags for applications', { skip: outsideTestHost(), timeout:
       await refused('exec', 'box', '--oci', '--', 'id'),
       /'app' is not running in container 'box'/,
     );
+  });
+
+  test('nothing is mounted into an application below another mount, whose writer could lead it elsewhere', async () => {
+    const refused =
+      /cannot bind to \/oci\/apps\/app\/root\/srv\/data\S* in the application, as it lies below/;
+    for (const place of ['srv', '/srv//data/sub']) {
+      const bind = `/var/tmp:/oci/apps/app/root/${place}`;
+      const { code, stderr } = await stage.sdme.run('create', 'nested', '-r', 'app', '-b', bind);
+      assert.deepEqual([code, refused.test(stderr)], [1, true], stderr);
+    }
+    // A container of before: neither we nor systemd by itself start it.
+    const state = join(stage.layout.dataDir, 'state/with');
+    const inner = `|${stage.layout.volumesDir}/with/srv-data:/oci/apps/app/root/srv/data/a/system:rw`;
+    await writeFile(state, (await readFile(state, 'utf8')).replace(/^BINDS=.*$/m, `$&${inner}`));
+    for (const verb of ['start', 'enable']) {
+      const { code, stderr } = await stage.sdme.run(verb, 'with');
+      assert.deepEqual([code, refused.test(stderr)], [1, true], stderr);
+    }
+    assert.ok(!existsSync('/etc/systemd/system/sdme@with.service.d/nspawn.conf'));
+    await assert.rejects(output('systemctl', 'start', 'sdme@with.service'));
   });
 
   test('a link that a workload puts in its volume’s way does not lead the volume elsewhere', async () => {

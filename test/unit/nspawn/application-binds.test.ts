@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { applicationBindPaths, demandPlainBinds } from '../../../src/nspawn/application-binds.ts';
+import {
+  applicationBindPaths,
+  demandApartBinds,
+  demandPlainBinds,
+} from '../../../src/nspawn/application-binds.ts';
 import { parseRecord } from '../../../src/nspawn/record.ts';
 import { tempDir } from '../../helpers/temp-dir.ts';
 
@@ -17,6 +21,35 @@ test('what is looked at are the components below an application’s root of what
     'oci/apps/a/root/x/z',
     'oci/apps/b/root/v',
   ]);
+});
+
+test('paths are looked at as the kernel reads them', () => {
+  const record = boundAt('//oci/apps/a/root/x', '/oci/./apps//b/root/y/', '/oci/apps/c/root//z');
+  assert.deepEqual(applicationBindPaths(record), [
+    'oci/apps/a/root/x',
+    'oci/apps/b/root/y',
+    'oci/apps/c/root/z',
+  ]);
+});
+
+test('nothing is bound into an application below another mount', () => {
+  const inner = '/oci/apps/a/root/data/a/system';
+  for (const outer of ['/oci/apps/a/root/data', '/oci/apps//a/root/data/a/', '/oci/apps/a/root', '/oci/apps'])
+    for (const order of [
+      [inner, outer],
+      [outer, '/srv', inner],
+    ]) {
+      const refused = {
+        code: 'state.conflict',
+        message: /cannot bind to \/oci\/apps\/a\/root\/data\/a\/system/,
+      };
+      assert.throws(() => demandApartBinds(boundAt(...order)), refused, outer);
+      assert.throws(() => demandPlainBinds(boundAt(...order), []), refused, outer);
+    }
+  assert.throws(() => demandApartBinds(boundAt(inner), ['/home', '/oci']), { code: 'state.conflict' });
+  for (const apart of ['/oci/apps/a/root/dat', '/oci/apps/b/root/data', '/srv', '/oci/apps/a/root/data/b'])
+    demandApartBinds(boundAt(apart, inner), ['/home']);
+  demandApartBinds(boundAt('/srv', '/srv/below'));
 });
 
 test('a link on the way of a bind into an application is refused, in any layer', async () => {

@@ -47,6 +47,22 @@ test('H5 volumes are plain absolute paths that lead over no link', () => {
   assert.deepEqual(declaredVolumes([...odd, '/var/run/x', '/data'], isLink).values, []);
 });
 
+test('a volume below another one is left out, in whatever order and with whatever slashes', () => {
+  const { values, notes } = declaredVolumes(['/data//a/system', '/data/', '/data-b', '/x/y'], () => false);
+  assert.deepEqual(values, ['/data', '/data-b', '/x/y']);
+  assert.deepEqual(notes, [
+    'ignoring the image\'s volume "/data//a/system": its data lie in the volume "/data"',
+  ]);
+  // What is not mounted itself takes nothing with it.
+  assert.deepEqual(declaredVolumes(['/l', '/l/deep'], (path) => path === 'l').values, []);
+  assert.deepEqual(declaredVolumes(['/proc', '/a,b', '/a,b/c', '/proc/x'], () => false).values, []);
+});
+
+test('a flood of volumes is cut', () => {
+  const volumes = Array.from({ length: 60_000 }, (_, index) => `/volume-${index}`);
+  assert.equal(declaredVolumes([...volumes, `/${'a/'.repeat(200_000)}`], () => false).values.length, 256);
+});
+
 test('H4 a working directory is absolute and stays in the root', () => {
   assert.equal(workingDirectory(''), '/');
   assert.equal(workingDirectory('/srv/app'), '/srv/app');
