@@ -13,7 +13,6 @@ export const stackPointer: Register = 31;
 export const conditions = {
   equal: 0,
   notEqual: 1,
-  notBelow: 2,
   below: 3,
   above: 8,
   notLess: 10,

@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { assemble as arm } from '../../../isolate/aarch64/assembler.ts';
+import { type Condition as ArmCondition, assemble as arm } from '../../../isolate/aarch64/assembler.ts';
 import { type Code, newCode } from '../../../isolate/code.ts';
-import { type Register, registers, assemble as x86 } from '../../../isolate/x86-64/assembler.ts';
+import {
+  type Arithmetic,
+  type Register,
+  registers,
+  type Condition as X86Condition,
+  assemble as x86,
+} from '../../../isolate/x86-64/assembler.ts';
 import { disassemble, noObjdump } from '../../helpers/disassemble.ts';
 
 function bytesOf(write: (code: Code) => void): Uint8Array {
@@ -41,6 +47,29 @@ const byteNames: Readonly<Record<string, string>> = {
   rdi: 'dil',
 };
 const byteOf = (register: Register): string => byteNames[register] ?? `${register}b`;
+const x86Operations = Object.keys({
+  add: true,
+  and: true,
+  sub: true,
+  cmp: true,
+} satisfies Record<Arithmetic, true>) as Arithmetic[];
+/** How objdump names the jump of each condition. */
+const x86Jumps = Object.entries({
+  below: 'jb',
+  equal: 'je',
+  notEqual: 'jne',
+  above: 'ja',
+  less: 'jl',
+  notLess: 'jge',
+} satisfies Record<X86Condition, string>) as [X86Condition, string][];
+const armJumps = Object.entries({
+  equal: 'b.eq',
+  notEqual: 'b.ne',
+  below: 'b.cc',
+  above: 'b.hi',
+  notLess: 'b.ge',
+  less: 'b.lt',
+} satisfies Record<ArmCondition, string>) as [ArmCondition, string][];
 
 describe('x86-64 encodings, read back by objdump', { skip: noObjdump('x86-64') ?? false }, () => {
   test('every register in every place of every instruction', () => {
@@ -61,15 +90,17 @@ describe('x86-64 encodings, read back by objdump', { skip: noObjdump('x86-64') ?
       expected.push(`pop ${a}`);
       x86.jumpTo(code, a);
       expected.push(`jmp ${a}`);
-      for (const operation of ['add', 'and', 'sub', 'cmp'] as const) {
+      for (const operation of x86Operations) {
         x86.arithmeticNumber(code, operation, a, 0x7f0);
         expected.push(`${operation} ${a},0x7f0`);
       }
       for (const b of x86Registers) {
         x86.move(code, a, b);
         expected.push(`mov ${a},${b}`);
-        x86.arithmetic(code, 'cmp', a, b);
-        expected.push(`cmp ${a},${b}`);
+        for (const operation of x86Operations) {
+          x86.arithmetic(code, operation, a, b);
+          expected.push(`${operation} ${a},${b}`);
+        }
         x86.addressAt(code, a, b, 0x40);
         expected.push(`lea ${a},[${b}+0x40]`);
         x86.load(code, a, 1, b, 0x40);
@@ -92,11 +123,11 @@ describe('x86-64 encodings, read back by objdump', { skip: noObjdump('x86-64') ?
     assertSameLines(disassemble('x86-64', code.finish().bytes), expected);
   });
 
-  test('jumps and addresses reach their labels, before and behind', () => {
+  test('jumps on every condition and addresses reach their labels, before and behind', () => {
     const bytes = bytesOf((code) => {
       code.label('start');
       x86.jump(code, 'end');
-      x86.jumpIf(code, 'equal', 'start');
+      for (const [condition] of x86Jumps) x86.jumpIf(code, condition, 'start');
       x86.jumpIf(code, 'above', 'end');
       x86.addressOf(code, 'r9', 'end');
       x86.callThrough(code, 'end');
@@ -106,7 +137,7 @@ describe('x86-64 encodings, read back by objdump', { skip: noObjdump('x86-64') ?
     const end = `0x${bytes.length.toString(16)}`;
     assert.deepEqual(lines, [
       `jmp ${end}`,
-      'je 0x0',
+      ...x86Jumps.map(([, name]) => `${name} 0x0`),
       `ja ${end}`,
       'lea r9,[rip+0x6]',
       'call QWORD PTR [rip+0x0]',
@@ -168,24 +199,25 @@ describe('aarch64 encodings, read back by objdump', { skip: noObjdump('aarch64')
     assertSameLines(disassemble('aarch64', code.finish().bytes), expected);
   });
 
-  test('jumps and addresses reach their labels, before and behind', () => {
+  test('jumps on every condition and addresses reach their labels, before and behind', () => {
     const bytes = bytesOf((code) => {
       code.label('start');
       arm.jump(code, 'end');
-      arm.jumpIf(code, 'equal', 'start');
+      for (const [condition] of armJumps) arm.jumpIf(code, condition, 'start');
       arm.jumpIf(code, 'above', 'end');
       arm.call(code, 'start');
       arm.addressOf(code, 9, 'end');
       arm.loadLiteral(code, 9, 'end');
       code.label('end');
     });
+    const end = `0x${bytes.length.toString(16)}`;
     assert.deepEqual(disassemble('aarch64', bytes), [
-      'b 0x18',
-      'b.eq 0x0',
-      'b.hi 0x18',
+      `b ${end}`,
+      ...armJumps.map(([, name]) => `${name} 0x0`),
+      `b.hi ${end}`,
       'bl 0x0',
-      'adr x9, 0x18',
-      'ldr x9, 0x18',
+      `adr x9, ${end}`,
+      `ldr x9, ${end}`,
     ]);
   });
 });
