@@ -46,7 +46,7 @@ export type Step =
       /** Where the kernel's answer goes: a result, or minus an errno. */
       readonly into: string;
     }
-  /** Calls a subroutine of the same program; variables are shared. */
+  /** Calls a subroutine of the same program, which must not call anything itself; variables are shared. */
   | { readonly step: 'call'; readonly to: string }
   | { readonly step: 'return' }
   /** The first step of a function that C code calls; its arguments go into the variables, in order. */
@@ -70,15 +70,6 @@ export interface Program {
 
 /** Variables live in registers that neither system calls nor C functions change. */
 export const maxVariables = 6;
-
-const relations: Readonly<Record<Relation, true>> = {
-  '==': true,
-  '!=': true,
-  '<': true,
-  '>=': true,
-  above: true,
-  below: true,
-};
 
 // The constructors below let a program read like the calls it makes.
 
@@ -141,39 +132,3 @@ export const systemCall = (name: string, operands: readonly Operand[], into: str
 });
 export const call = (to: string): Step => ({ step: 'call', to });
 export const back: Step = { step: 'return' };
-
-/** What is wrong with a program before it is lowered: unknown variables, labels, texts or slots. */
-export function programProblems(program: Program): string[] {
-  const problems: string[] = [];
-  const labels = new Set<string>();
-  for (const step of program.steps) {
-    const name = step.step === 'label' || step.step === 'enter function' ? step.name : undefined;
-    if (name === undefined) continue;
-    if (labels.has(name)) problems.push(`label ${name} stands twice`);
-    labels.add(name);
-  }
-  if (program.variables.length > maxVariables) problems.push(`more than ${maxVariables} variables`);
-  const needVariable = (name: string): void => {
-    if (!program.variables.includes(name)) problems.push(`no variable ${name}`);
-  };
-  const needOperand = (operand: Operand): void => {
-    if (typeof operand === 'number') return;
-    if ('variable' in operand) needVariable(operand.variable);
-    else if ('text' in operand && !Object.hasOwn(program.texts, operand.text))
-      problems.push(`no text ${operand.text}`);
-    else if ('slot' in operand && !Object.hasOwn(program.slots, operand.slot))
-      problems.push(`no slot ${operand.slot}`);
-  };
-  for (const step of program.steps) {
-    if ('to' in step && !labels.has(step.to)) problems.push(`no label ${step.to}`);
-    if ('variable' in step) needVariable(step.variable);
-    if ('at' in step) needVariable(step.at);
-    if ('into' in step) needVariable(step.into);
-    if ('operand' in step) needOperand(step.operand);
-    if ('operands' in step) step.operands.forEach(needOperand);
-    if ('parameters' in step) step.parameters.forEach(needVariable);
-    if ('relation' in step && !Object.hasOwn(relations, step.relation))
-      problems.push(`no relation ${step.relation}`);
-  }
-  return problems;
-}

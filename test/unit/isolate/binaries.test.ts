@@ -3,7 +3,19 @@ import { test } from 'node:test';
 import { systemCallNumbers as armCalls } from '../../../isolate/aarch64/system-calls.ts';
 import { symbolHash } from '../../../isolate/elf/shared-object.ts';
 import { type Architecture, assembleProgram, devfdShim, isolateBinary } from '../../../isolate/index.ts';
-import { goTo, type Program, set, variable, when } from '../../../isolate/program.ts';
+import {
+  back,
+  call,
+  goTo,
+  label,
+  type Program,
+  type Step,
+  set,
+  systemCall,
+  variable,
+  when,
+} from '../../../isolate/program.ts';
+import { programProblems } from '../../../isolate/program-problems.ts';
 import { systemCallNumbers as x86Calls } from '../../../isolate/x86-64/system-calls.ts';
 import { disassemble, noObjdump } from '../../helpers/disassemble.ts';
 
@@ -90,6 +102,30 @@ test('a program that is not whole is refused, with everything that is missing', 
       /no label nowhere.*no variable b.*no text none.*no variable c/,
     );
   }
+});
+
+test('a program with a way that leads nowhere is refused: subroutines that call, returns outside, a missing end', () => {
+  const problemsOf = (steps: readonly Step[]): string[] =>
+    programProblems({ variables: ['a'], slots: {}, texts: {}, steps, startsWith: 'a' });
+  const exit = systemCall('exit', [0], 'a');
+  const start = [call('outer'), exit];
+  const inner = [label('inner'), back];
+  assert.deepEqual(problemsOf([call('inner'), exit, ...inner]), []);
+  assert.deepEqual(problemsOf([...start, label('outer'), call('inner'), back, ...inner]), [
+    'subroutine outer calls inner',
+  ]);
+  // The way back is lost too where a jump, taken or not, leads to the call.
+  const far = [label('far'), call('inner'), exit];
+  assert.deepEqual(
+    problemsOf([...start, label('outer'), when('a', '==', 0, 'far'), back, ...far, ...inner]),
+    ['subroutine outer calls inner'],
+  );
+  const abroad: Step = { step: 'call import', name: 'puts', into: 'a' };
+  assert.deepEqual(problemsOf([...start, label('outer'), abroad, back]), ['subroutine outer calls puts']);
+  assert.deepEqual(problemsOf([back]), ['a return outside of subroutines']);
+  assert.deepEqual(problemsOf([set('a', 1)]), ['a way leads off the end']);
+  const endless: Step = { step: 'enter function', name: 'f', parameters: [] };
+  assert.deepEqual(problemsOf([exit, endless, set('a', 1)]), ['a way leads off the end']);
 });
 
 test('symbol hashes are those of the generic ABI', () => {
