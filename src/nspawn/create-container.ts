@@ -8,24 +8,25 @@ import { errnoOf } from '../system/failure.ts';
 import { pathExists } from '../system/fs/path-exists.ts';
 import { replaceFile } from '../system/fs/replace-file.ts';
 import { type Bus, connectBus } from '../system/systemd/bus.ts';
-import { disableUnits, enableUnits } from '../system/systemd/unit-files.ts';
+import { disableUnits } from '../system/systemd/unit-files.ts';
 import { unitState } from '../system/systemd/units.ts';
 import { demandApartBinds } from './application-binds.ts';
 import { rehearseBinds } from './bind-mapping.ts';
 import type { ContainerDeps } from './deps.ts';
+import { enableUnit } from './enable-container.ts';
 import { type LayerFacts, planLayer } from './layer-plan.ts';
 import { clearName, isOwnWork, makerFile } from './name-conflicts.ts';
 import { newRecord } from './new-record.ts';
 import { type OciVolume, wireOciPorts, wireOciVolumes } from './oci-wiring.ts';
-import { demandPreshift, ensurePreshift } from './preshift.ts';
+import { ensurePreshift } from './preshift.ts';
 import { type ContainerRecord, hasInterface } from './record.ts';
 import { removeContainerFiles } from './remove-container.ts';
 import { gatherLayerFacts } from './rootfs-facts.ts';
+import { demandPreshift } from './shift-pending.ts';
 import { claimName, findRecord, writeRecord } from './state-file.ts';
-import { prepareSubmounts } from './submount-layers.ts';
 import { demandSystemd } from './systemd-floor.ts';
 import { unitName } from './template-unit.ts';
-import { removeUnits, writeUnits } from './unit-files.ts';
+import { removeUnits } from './unit-files.ts';
 import { giveLayerToUsers, settleUsers } from './user-namespace.ts';
 import { makeContainerStore, makeLayerDirectories, writeLayer } from './write-layer.ts';
 
@@ -99,19 +100,22 @@ async function makeVolumes(
   }
 }
 
-async function enableAtBoot(
-  ctx: Context,
+/**
+ * What comes after the record: files that no mount can map are given away, and only then may systemd start the
+ * container by itself. May be done again.
+ */
+async function finish(
+  ctx: JobContext,
   bus: Bus,
   record: ContainerRecord,
   deps: ContainerDeps,
-  undo: AsyncDisposableStack,
+  undo?: AsyncDisposableStack,
 ): Promise<void> {
-  const unit = unitName(record.NAME);
-  undo.defer(() => removeUnits(bus, record.NAME, {}));
-  // At boot systemd starts the unit by itself, so its drop-ins must be there already.
-  await writeUnits(bus, record, await prepareSubmounts(record, deps), deps, ctx);
-  undo.defer(() => disableUnits(bus, [unit]));
-  await enableUnits(bus, [unit], ctx);
+  await ensurePreshift(ctx, record, deps);
+  if (record.ENABLED !== 'yes') return;
+  undo?.defer(() => removeUnits(bus, record.NAME, {}));
+  undo?.defer(() => disableUnits(bus, [unitName(record.NAME)]));
+  await enableUnit(ctx, bus, record, deps);
   ctx.log.info(`enabled '${record.NAME}' for auto-start on boot`);
 }
 
@@ -138,10 +142,11 @@ export async function createContainer(
   const { layout, settings } = deps;
   const { name } = input;
   ctx.progress.step('check');
+  await using bus = await connectBus(ctx);
   if (await isOwnWork(ctx, name, layout)) {
     const made = await findRecord(layout, name);
     if (made !== undefined) {
-      await ensurePreshift(ctx, made, deps);
+      await finish(ctx, bus, made, deps);
       return made;
     }
   }
@@ -150,7 +155,6 @@ export async function createContainer(
   const draft = newRecord(input, unwired).record;
   await checkBinds(draft);
   checkUmask();
-  await using bus = await connectBus(ctx);
   await demandSystemd(bus, ctx);
   await warnWithoutNetworkd(ctx, bus, draft);
   await clearName(ctx, bus, name, layout);
@@ -175,15 +179,14 @@ export async function createContainer(
   await makeVolumes(volumes, record, layout, undo);
   await rehearseBinds(ctx, record);
   await replaceFile(makerFile(layout, name), ctx.jobId, 0o600);
-  if (input.enable) await enableAtBoot(ctx, bus, record, deps, undo);
   ctx.signal.throwIfAborted();
-  if (record.USERNS_MAPPING === 'shift') await demandPreshift(record, 0, deps);
+  if (record.USERNS_MAPPING === 'shift') await demandPreshift(layout, name, 0);
   // With its record the container is there: who finds one need not ask how far its making came.
   await writeRecord(layout, record);
   // The record keeps its ids from others now, and what follows may take minutes.
   await users[Symbol.asyncDispose]();
   try {
-    await ensurePreshift(ctx, record, deps);
+    await finish(ctx, bus, record, deps, undo);
   } catch (error) {
     // A job that goes back to the queue is run again and goes on with what is done.
     if (error instanceof SdmeError && error.code === 'job.handed-back') undo.move();

@@ -4,6 +4,7 @@ import { type ArgumentFacts, bindArgument, nspawnArguments } from './arguments.t
 import { layerMounts, layersOf, submountPaths } from './layer-mounts.ts';
 import { unixExportPath } from './nspawn-leftovers.ts';
 import type { ContainerRecord } from './record.ts';
+import { pendingFile } from './shift-pending.ts';
 import { escapeSpecifiers, quoteArgument, quoteCommand } from './unit-quote.ts';
 
 /** Absolute paths of the programs a unit calls. */
@@ -98,6 +99,9 @@ function assertLines({ record, layout }: NspawnConfOptions): string[] {
   const lines = applicationBindPaths(record).map(
     (path) => `AssertPathIsSymbolicLink=!${escapeSpecifiers(`${upper}/${path}`)}`,
   );
+  if (record.USERNS_MAPPING !== undefined) {
+    lines.push(`AssertPathExists=!${escapeSpecifiers(pendingFile(layout, record.NAME))}`);
+  }
   return lines.length === 0 ? [] : ['', '[Unit]', ...lines];
 }
 

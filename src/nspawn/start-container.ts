@@ -38,17 +38,17 @@ async function requireLower(record: ContainerRecord, { layout }: ContainerDeps):
 async function prepare(
   ctx: JobContext,
   bus: Bus,
-  before: ContainerRecord,
+  found: ContainerRecord,
   deps: ContainerDeps,
 ): Promise<void> {
-  const record = await settleUserConflict(ctx, bus, before, deps);
-  const containerDir = deps.layout.containerDir(record.NAME);
-  await requireLower(record, deps);
-  if (record.APPARMOR_PROFILE !== undefined) await requireApparmorProfile(record.APPARMOR_PROFILE);
-  await refuseNamesake(bus, record.NAME, ctx);
+  const containerDir = deps.layout.containerDir(found.NAME);
+  await requireLower(found, deps);
+  if (found.APPARMOR_PROFILE !== undefined) await requireApparmorProfile(found.APPARMOR_PROFILE);
+  await refuseNamesake(bus, found.NAME, ctx);
   // A host that crashed or a unit that was killed leaves its mounts, and others must not cover them.
   await unmountAtOrBelow(containerDir, ctx);
-  await clearNspawnLeftovers(record.NAME, ctx);
+  await clearNspawnLeftovers(found.NAME, ctx);
+  const record = await settleUserConflict(ctx, bus, found, deps);
   demandPlainBinds(record, [`${containerDir}/upper`, lowerDirectory(record, deps.layout.rootfsDir)]);
   await rehearseBinds(ctx, record);
   await ensurePreshift(ctx, record, deps);

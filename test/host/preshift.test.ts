@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { lstatSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, lstatSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
@@ -49,8 +49,9 @@ describe('user namespaces by giving files away', { skip: outsideTestHost(), time
     join(store.layout.containerDir(name), 'upper', path);
   const reached = (name: string): boolean =>
     lstatSync(inUpper(name, 'usr/bin'), { throwIfNoEntry: false }) !== undefined;
-  const checkOwners = (name: string): void => {
-    const base = pickedUidBase(name);
+  const baseOf = (name: string): number =>
+    Number(/^USERNS_SHIFT=(\d+)$/m.exec(readFileSync(store.layout.stateFile(name), 'utf8'))?.[1]);
+  const checkOwners = (name: string, base = pickedUidBase(name)): void => {
     for (const path of ['', 'usr/bin/passwd', 'etc/hostname', 'var/log']) {
       assert.equal(lstatSync(inUpper(name, path)).uid, base, path);
     }
@@ -95,8 +96,46 @@ describe('user namespaces by giving files away', { skip: outsideTestHost(), time
     assert.equal(code, 0, stderr);
     checkOwners('resumed');
     assert.equal(await sdme.ok('start', 'resumed'), 'resumed');
-    assert.equal(await sdme.ok('rm', 'resumed'), 'resumed');
-    assert.deepEqual(await traces(store.layout, 'resumed'), []);
+  });
+
+  test('a container whose files are not all given away is started by nobody, and none are given away while it runs', async () => {
+    const handedBack = new SdmeError('job.handed-back', 'the worker ends');
+    const child: ChildRunner['child'] = () => Promise.reject(handedBack);
+    const shifting = { ...store, settings: { ...store.settings, userns_mapping: 'shift' as const } };
+    const input = contracts['container.create'].input.parse({
+      name: 'moved',
+      rootfs: 'debian',
+      userns: true,
+      enable: true,
+    });
+    const { ctx } = loggedContext();
+    await assert.rejects(handleContainerCreate({ ...ctx, child }, input, shifting), handedBack);
+    const unit = 'sdme@moved.service';
+    await assert.rejects(output('systemctl', 'is-enabled', unit), { code: 1 });
+    await sdme.ok('enable', 'moved');
+    await assert.rejects(output('systemctl', 'start', unit), /Assertion failed on job for sdme@moved/);
+    assert.equal(await output('systemctl', 'show', '-P', 'ActiveState', unit), 'inactive\n');
+
+    const pending = (name: string): string => join(store.layout.containerDir(name), 'shift-pending');
+    copyFileSync(pending('moved'), pending('resumed'));
+    const giving = handleUidPreshift(ctx, { name: 'resumed' }, store);
+    await assert.rejects(giving, { code: 'state.conflict', message: /'resumed' runs/ });
+    rmSync(pending('resumed'));
+  });
+
+  test('a range that another machine takes before the files are given away is left to it, and all files get the new one', async () => {
+    const taken = baseOf('resumed');
+    await output('sed', '-i', `s/^USERNS_SHIFT=.*/USERNS_SHIFT=${taken}/`, store.layout.stateFile('moved'));
+    const started = await sdme.run('start', 'moved');
+    assert.equal(started.code, 0, started.stderr);
+    assert.match(started.stderr, new RegExp(`UID range ${taken} conflicts with running container 'resumed'`));
+    assert.notEqual(baseOf('moved'), taken);
+    checkOwners('moved', baseOf('moved'));
+    assert.equal(await sdme.ok('exec', 'moved', 'stat', '-c', '%u %a', '/usr/bin/passwd'), '0 4755');
+    for (const name of ['moved', 'resumed']) {
+      assert.equal(await sdme.ok('rm', name), name);
+      assert.deepEqual(await traces(store.layout, name), []);
+    }
   });
 
   test('while files are given away, others can be given their ids', async () => {
