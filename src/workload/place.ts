@@ -15,10 +15,18 @@ import {
   symlinkIn,
   writeFileIn,
 } from '../system/fs/beneath.ts';
+import { plainPathIn } from '../system/fs/plain-path.ts';
 import { commandWords } from './command.ts';
 import { declaredPorts, declaredVolumes, workingDirectory } from './declared.ts';
 import { parseStopSignal } from './stop-signal.ts';
-import { isolatePath, shimPath, workloadUnitName, workloadUnitText, wrapperPath } from './unit.ts';
+import {
+  isolateDirectory,
+  isolateName,
+  shimPath,
+  workloadUnitName,
+  workloadUnitText,
+  wrapperPath,
+} from './unit.ts';
 
 /** An application whose files lie at `/oci/apps/<name>/root` of a rootfs. */
 export interface PlacedImage {
@@ -47,7 +55,7 @@ function accountText(root: string, path: string): string {
   return readFileIn(root, path, maxAccountBytes)?.toString('utf8') ?? '';
 }
 
-/** The programs and directories that every application's root has (contract 3.5). Never leaves `root`. */
+/** The directories that every application's root has (contract 3.5). Never leaves `root`. */
 function furnish(root: string): void {
   for (const [path, mode] of [
     ['tmp', 0o1777],
@@ -62,8 +70,30 @@ function furnish(root: string): void {
   ] as const) {
     ensureDirIn(root, path, { mode });
   }
-  writeFileIn(root, isolatePath, Buffer.from(isolateBinary(architecture())), { mode: 0o111 });
+}
+
+/** Directories that systemd covers with mounts of its own, so that no program lies there for long. */
+const covered = /^\/(?:proc|sys|dev|run)(?:\/|$)/;
+
+/**
+ * The programs of ours in an application's root, and beside it the copy of `isolate` that no workload can write to.
+ * @returns the directory of the root that `isolate` is in, over no link
+ * @throws SdmeError `input.invalid`
+ */
+function placePrograms(tree: string, name: string): string {
+  const root = join(tree, 'oci/apps', name, 'root');
+  const isolate = Buffer.from(isolateBinary(architecture()));
+  // Images of several distributions have a link there.
+  const directory = `/${plainPathIn(root, isolateDirectory)}`;
+  if (!/^(?:\/[A-Za-z0-9_.+-]+)+$/.test(directory) || covered.test(directory))
+    throw new SdmeError(
+      'input.invalid',
+      `the image's ${isolateDirectory} leads to ${JSON.stringify(directory.slice(0, 100))}, where no program can be put`,
+    );
+  writeFileIn(tree, `oci/apps/${name}/isolate`, isolate, { mode: 0o111 });
+  writeFileIn(root, join(directory, isolateName), isolate, { mode: 0o111 });
   writeFileIn(root, shimPath, Buffer.from(devfdShim(architecture())), { mode: 0o555 });
+  return directory;
 }
 
 /**
@@ -129,6 +159,7 @@ export function placeApplication(ctx: Pick<Context, 'log'>, tree: string, image:
     ctx.log.warn(`ignoring the image's stop signal ${JSON.stringify(config.stopSignal.slice(0, 100))}`);
   }
   furnish(root);
+  const programs = placePrograms(tree, name);
   ensureDirIn(root, directory);
   writeDescriptions(tree, name, config, (note) => ctx.log.warn(note));
   const command = unitCommand(root, words);
@@ -139,6 +170,7 @@ export function placeApplication(ctx: Pick<Context, 'log'>, tree: string, image:
       name,
       reference: image.reference,
       user,
+      programs,
       workingDirectory: directory,
       command,
       stopSignal,

@@ -4,7 +4,8 @@ import { plainValue, quoteWord } from './quote.ts';
 import type { StopSignal } from './stop-signal.ts';
 
 /** Where things lie in an application's root. */
-export const isolatePath = '/usr/sbin/sdme-isolate';
+export const isolateDirectory = '/usr/sbin';
+export const isolateName = 'sdme-isolate';
 export const shimPath = '/usr/lib/sdme-devfd-shim.so';
 export const wrapperPath = '/.sdme-exec.sh';
 
@@ -57,6 +58,8 @@ export interface WorkloadUnit {
   /** The image, for people. */
   readonly reference: string;
   readonly user: WorkloadUser;
+  /** The directory of its root that `isolate` is in, over no link; default: {@link isolateDirectory}. */
+  readonly programs?: string;
   readonly workingDirectory: string;
   readonly command: readonly string[];
   readonly stopSignal?: StopSignal | undefined;
@@ -82,14 +85,31 @@ export function workloadUnitName(application: string): string {
   return `sdme-oci-${application}.service`;
 }
 
+const isolatePath = ({ programs = isolateDirectory }: Pick<WorkloadUnit, 'programs'>): string =>
+  `${programs}/${isolateName}`;
+
 /** The `ExecStart=` of a workload. */
-export function execStart({
-  user,
-  workingDirectory,
-  command,
-}: Pick<WorkloadUnit, 'user' | 'workingDirectory' | 'command'>): string {
+export function execStart(
+  unit: Pick<WorkloadUnit, 'user' | 'programs' | 'workingDirectory' | 'command'>,
+): string {
+  const { user, workingDirectory, command } = unit;
   const words = [String(user.uid), String(user.gid), workingDirectory, ...command];
-  return `ExecStart=${[isolatePath, ...words].map(quoteWord).join(' ')}`;
+  return `ExecStart=${[isolatePath(unit), ...words].map(quoteWord).join(' ')}`;
+}
+
+/**
+ * `isolate` is executed with CAP_SYS_ADMIN, in a root whose files a root workload may replace. So what is executed is
+ * a copy outside of that root, mounted over its place, and no part of the place may be a link: one to where systemd
+ * mounts something afterwards would be followed to one file by the mount and to another by the execution.
+ */
+function trustedIsolate(unit: WorkloadUnit): { readonly asserts: string[]; readonly bind: string } {
+  const path = isolatePath(unit);
+  const parts = path.slice(1).split('/');
+  const places = parts.map((_part, index) => parts.slice(0, index + 1).join('/'));
+  return {
+    asserts: places.map((place) => `AssertPathIsSymbolicLink=!/oci/apps/${unit.name}/root/${place}`),
+    bind: `BindReadOnlyPaths=/oci/apps/${unit.name}/isolate:${path}`,
+  };
 }
 
 /** How it is stopped: once, by way of the supervisor, which passes signals on; what outlives that is killed. */
@@ -110,12 +130,14 @@ function stopLines({ stopSignal, stopSeconds }: WorkloadUnit): string[] {
 export function workloadUnitText(unit: WorkloadUnit): string {
   const { name, requires = [], oneshot = false } = unit;
   const root = `/oci/apps/${name}`;
+  const isolate = trustedIsolate(unit);
   return [
     `# ${plainValue(unit.reference)}`,
     '[Unit]',
     `Description=OCI app: ${name} (${plainValue(unit.reference)})`,
     `After=${['network.target', ...requires].join(' ')}`,
     ...(requires.length === 0 ? [] : [`Requires=${requires.join(' ')}`]),
+    ...isolate.asserts,
     '',
     '[Service]',
     ...(oneshot ? ['Type=oneshot', 'RemainAfterExit=yes'] : ['Type=exec']),
@@ -123,6 +145,7 @@ export function workloadUnitText(unit: WorkloadUnit): string {
     'MountAPIVFS=yes',
     `Environment=LD_PRELOAD=${shimPath}`,
     `EnvironmentFile=-${root}/env`,
+    isolate.bind,
     execStart(unit),
     // Or the journal would name every line after `isolate`.
     `SyslogIdentifier=${name}`,

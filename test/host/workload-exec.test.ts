@@ -29,11 +29,16 @@ describe('a command beside an application', { skip: outsideTestHost(), timeout: 
   });
   after(() => stack.disposeAsync());
 
+  /** The workload's process, as the host numbers it. */
+  const workload = async (): Promise<string> => {
+    const cgroup = `/sys/fs/cgroup/machine.slice/sdme@${container}.service/payload/system.slice/sdme-oci-app.service`;
+    return (await readFile(join(cgroup, 'cgroup.procs'), 'utf8')).trim().split('\n').at(-1) ?? '';
+  };
+
   test('is in the namespaces and the root of the application', async () => {
     const kinds = ['pid', 'ipc', 'mnt', 'net', 'user'];
-    const cgroup = `/sys/fs/cgroup/machine.slice/sdme@${container}.service/payload/system.slice/sdme-oci-app.service`;
-    const workload = (await readFile(join(cgroup, 'cgroup.procs'), 'utf8')).trim().split('\n').at(-1);
-    const expected = await Promise.all(kinds.map((kind) => readlink(`/proc/${workload}/ns/${kind}`)));
+    const pid = await workload();
+    const expected = await Promise.all(kinds.map((kind) => readlink(`/proc/${pid}/ns/${kind}`)));
     const links = kinds.map((kind) => `/proc/self/ns/${kind}`);
     const found = await Promise.all(links.map((link) => beside('readlink', link)));
     assert.deepEqual(found, expected);
@@ -78,6 +83,37 @@ describe('a command beside an application', { skip: outsideTestHost(), timeout: 
     assert.equal(code, 7);
     assert.doesNotMatch(await beside('env'), /SDME_/);
     assert.equal(await beside('echo', '$HOME %h "a  b"'), '$HOME %h "a  b"');
+  });
+
+  test('a workload that replaces the program that confines it, or leads it away, is held all the same', async () => {
+    const unit = 'sdme-oci-app.service';
+    const root = '/oci/apps/app/root';
+    // In its own sight the place is mounted over.
+    const moved = [
+      'exec',
+      container,
+      '--oci',
+      '--',
+      '/busybox',
+      'mv',
+      '/usr/sbin/sdme-isolate',
+      '/usr/sbin/old',
+    ];
+    assert.match((await stage.sdme.run(...moved)).stderr, /busy/i);
+    // As if it could from elsewhere: a directory it made in place of another, with a program of its own.
+    const evil = '#!/busybox sh\\nexec /busybox sleep 100000';
+    const plant = `cd ${root} && rm -r usr/sbin && mkdir -p usr/sbin && printf '${evil}' > usr/sbin/sdme-isolate`;
+    await stage.inside(container, 'sh', '-c', `${plant} && chmod 755 usr/sbin/sdme-isolate`);
+    await stage.inside(container, 'systemctl', 'restart', unit);
+    const held = parseProcessStatus(await readFile(`/proc/${await workload()}/status`, 'utf8'));
+    assert.equal(held.boundingSet & capabilityMask(['CAP_SYS_ADMIN']), 0n);
+    assert.match(await readFile(`/proc/${await workload()}/cmdline`, 'utf8'), /^\/busybox\0sleep\0/);
+    // Where systemd mounts something after it looked, a link would lead the mount and the program apart.
+    await stage.inside(container, 'sh', '-c', `cd ${root} && mv usr/sbin away && ln -s /dev/shm usr/sbin`);
+    const { code, stderr } = await stage.sdme.run('exec', container, '--', 'systemctl', 'restart', unit);
+    assert.deepEqual([code, /Assert/i.test(stderr)], [1, true], stderr);
+    await stage.inside(container, 'sh', '-c', `cd ${root} && rm usr/sbin && mv away usr/sbin`);
+    await stage.inside(container, 'systemctl', 'start', unit);
   });
 
   test('a user is refused, as the container’s users are not the application’s', async () => {

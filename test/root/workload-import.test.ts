@@ -54,6 +54,7 @@ test('an application becomes a service in a tree of the base, whose files it sha
   assert.equal(await modes('env'), '600');
   assert.equal(await modes('ports'), '644');
   assert.equal(await modes('root/usr/sbin/sdme-isolate'), '111');
+  assert.equal(await modes('isolate'), '111');
   assert.equal(await modes('root/usr/lib/sdme-devfd-shim.so'), '555');
   assert.equal(await modes('root/tmp'), '1777');
   assert.equal(await modes('root/var/run'), '755');
@@ -118,6 +119,27 @@ test('a command of several lines goes by way of a script where there is a shell'
   const script = join(store.layout.rootfsDir('lines'), 'oci/apps/lines/root/.sdme-exec.sh');
   assert.equal(await readFile(script, 'utf8'), "#!/bin/sh\nexec '/bin/sh' '-c' 'echo '\\''a\nb'\\'''\n");
   assert.match(await unit('none'), /^ExecStart=.* \/x 'a\\x0ab'$/m);
+});
+
+test('where an image has a link to its programs, the service names what it leads to', { skip }, async () => {
+  await using store = await openOnBase();
+  const importWith = async (name: string, target: string): Promise<string> => {
+    const image = join(store.dir, `${name}-root`);
+    await mkdir(join(image, 'usr/bin'), { recursive: true });
+    await symlink(target, join(image, 'usr/sbin'));
+    const layer = execFileSync('tar', ['-C', image, '-c', '.']);
+    await writeFiles(join(store.dir, name), layoutOfTar(layer, { Entrypoint: ['/x'] }));
+    const input = importInput(join(store.dir, name), { name, baseFs: 'base', force: false });
+    await handleFsImport(loggedContext(undefined, name).ctx, input, { ...store, host: 'test' });
+    return store.layout.rootfsDir(name);
+  };
+  const tree = await importWith('linked', 'bin');
+  const unit = await readFile(join(tree, 'etc/systemd/system/sdme-oci-linked.service'), 'utf8');
+  assert.match(unit, /^ExecStart=\/usr\/bin\/sdme-isolate 0 0 /m);
+  assert.match(unit, /^BindReadOnlyPaths=\/oci\/apps\/linked\/isolate:\/usr\/bin\/sdme-isolate$/m);
+  assert.match(unit, /^AssertPathIsSymbolicLink=!\/oci\/apps\/linked\/root\/usr\/bin$/m);
+  await stat(join(tree, 'oci/apps/linked/root/usr/bin/sdme-isolate'));
+  await assert.rejects(importWith('covered', '../run'), /the image's \/usr\/sbin leads to "\/run"/);
 });
 
 test('B18 nothing is written through links that lead out of the application or its base', {

@@ -18,6 +18,9 @@ test('the unit is the one of the contract', () => {
 [Unit]
 Description=OCI app: web (docker.io/library/web:1)
 After=network.target
+AssertPathIsSymbolicLink=!/oci/apps/web/root/usr
+AssertPathIsSymbolicLink=!/oci/apps/web/root/usr/sbin
+AssertPathIsSymbolicLink=!/oci/apps/web/root/usr/sbin/sdme-isolate
 
 [Service]
 Type=exec
@@ -25,6 +28,7 @@ RootDirectory=/oci/apps/web/root
 MountAPIVFS=yes
 Environment=LD_PRELOAD=/usr/lib/sdme-devfd-shim.so
 EnvironmentFile=-/oci/apps/web/env
+BindReadOnlyPaths=/oci/apps/web/isolate:/usr/sbin/sdme-isolate
 ExecStart=/usr/sbin/sdme-isolate 0 0 / /usr/sbin/web -g 'daemon off;'
 SyslogIdentifier=web
 KillMode=mixed
