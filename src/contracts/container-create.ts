@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import { parseCpus, parseCpuWeight, parseDisk, parseMemory } from './container-limits.ts';
 import {
-  formatBind,
-  parseBind,
   parseEnv,
   parseInterfaceName,
   parseMaskedService,
+  parseNewBind,
   parseOpaqueDirs,
   parsePort,
   parseRestartPolicy,
@@ -65,10 +64,7 @@ const input = z
     /** `8080:80/tcp`, `tcp:8080:80`. */
     ports: z.array(parsedText(parsePort)).max(most).default([]),
     /** `/srv/www:/var/www:ro`. */
-    binds: z
-      .array(parsedText((text) => formatBind(parseBind(text))))
-      .max(most)
-      .default([]),
+    binds: z.array(parsedText(parseNewBind)).max(most).default([]),
     /** `KEY=VALUE` for the container's PID 1. */
     envs: z.array(parsedText(parseEnv)).max(most).default([]),
     /** Security tier; what it stands for is worked out on the host (contract 1.3). */

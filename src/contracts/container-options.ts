@@ -1,4 +1,5 @@
 import { SdmeError } from '../base/errors.ts';
+import { hasNoncharacter } from '../base/noncharacters.ts';
 
 function invalid(message: string): SdmeError {
   return new SdmeError('input.invalid', message);
@@ -38,6 +39,14 @@ export function parseBind(text: string): Bind {
   return { host, container, mode };
 }
 
+/** A bind mount that is asked for, in the form of state files. @throws SdmeError `input.invalid`, also for what no unit can hold */
+export function parseNewBind(text: string): string {
+  if (hasNoncharacter(text)) {
+    throw invalid(`invalid bind ${JSON.stringify(text)}: it has a code point that is no character`);
+  }
+  return formatBind(parseBind(text));
+}
+
 /** A bind mount as state files and job inputs hold it. */
 export function formatBind({ host, container, mode }: Bind): string {
   return `${host}:${container}:${mode}`;
@@ -51,6 +60,11 @@ export function parseEnv(text: string): string {
   if (/[|\0\r\n]/.test(text)) {
     throw invalid(
       `invalid environment variable ${JSON.stringify(text)}: the value must be on one line, without '|'`,
+    );
+  }
+  if (hasNoncharacter(text)) {
+    throw invalid(
+      `invalid environment variable ${JSON.stringify(text)}: the value has a code point that is no character`,
     );
   }
   return text;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { SdmeError } from '../base/errors.ts';
+import { hasNoncharacter } from '../base/noncharacters.ts';
 import type { Bind } from '../contracts/index.ts';
 import { workloadCapabilities } from '../security/index.ts';
 import type { ContainerRecord } from './record.ts';
@@ -80,7 +81,7 @@ export interface OciVolume {
 }
 
 function isVolumePath(path: string): boolean {
-  return /^\/[^\0\r\n:|,]+$/.test(path) && !path.split('/').includes('..');
+  return /^\/[^\0\r\n:|,]+$/.test(path) && !path.split('/').includes('..') && !hasNoncharacter(path);
 }
 
 /** The directories' names say less than the volumes' paths: what two share would be mixed. */

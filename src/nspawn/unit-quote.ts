@@ -1,14 +1,22 @@
 import { SdmeError } from '../base/errors.ts';
+import { hasNoncharacter } from '../base/noncharacters.ts';
 
 /**
  * A value as a setting of a unit file takes it: `%` begins a specifier there, so it is doubled
  * (systemd.unit(5), "Specifiers"). @throws SdmeError `input.invalid` for a line break
+ * or a noncharacter
  */
 export function escapeSpecifiers(value: string): string {
   if (/[\0\r\n]/.test(value)) {
     throw new SdmeError(
       'input.invalid',
       `a line break cannot stand in a unit file: ${JSON.stringify(value.slice(0, 160))}`,
+    );
+  }
+  if (hasNoncharacter(value)) {
+    throw new SdmeError(
+      'input.invalid',
+      `a code point that is no character cannot stand in a unit file: ${JSON.stringify(value.slice(0, 160))}`,
     );
   }
   return value.replaceAll('%', '%%');

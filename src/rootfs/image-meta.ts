@@ -1,3 +1,4 @@
+import { hasNoncharacter } from '../base/noncharacters.ts';
 import type { DistroFamily } from './distros.ts';
 
 /** The parts of an image configuration that are kept beside the rootfs. */
@@ -39,13 +40,14 @@ export function rootfsMeta(family: DistroFamily, config?: KeptConfig): Map<strin
 /**
  * The text of `fs/.NAME.env`: the image's environment as an environment file (systemd.exec(5),
  * EnvironmentFile=). Values are in double quotes, so that one of several lines stays one value and nothing in
- * it is expanded. Names that systemd would refuse are left out and returned.
+ * it is expanded. Names that systemd would refuse are left out and returned, and so are those whose values it would: of a
+ * file with a noncharacter it takes nothing.
  */
 export function environmentFile(env: KeptConfig['env']): { text: string; refused: string[] } {
   const refused: string[] = [];
   const lines: string[] = [];
   for (const [name, value] of env) {
-    if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !value.includes('\0')) {
+    if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !value.includes('\0') && !hasNoncharacter(value)) {
       lines.push(`${name}="${value.replace(/[\\"$`]/g, '\\$&')}"\n`);
     } else {
       refused.push(name);

@@ -45,7 +45,8 @@ function volumeProblem(path: string, isLink: (path: string) => boolean): string 
   if (Buffer.byteLength(path) > maxPathBytes) return 'it is longer than a path can be';
   const parts = partsOf(path);
   // `:`, `|` and `,` separate binds and lists in the container's record; the rest ends lines of units oddly.
-  if (!path.startsWith('/') || /[\p{Cc}:|,\\]|\s(?:\/|$)/u.test(path)) return 'not a plain absolute path';
+  if (!path.startsWith('/') || /[\p{Cc}\p{Noncharacter_Code_Point}:|,\\]|\s(?:\/|$)/u.test(path))
+    return 'not a plain absolute path';
   if (parts.includes('..') || parts.includes('.')) return "it has '.' or '..'";
   if (parts.length === 0 || mounted.includes(parts[0] ?? '')) return 'systemd mounts there';
   // nspawn would follow a link to a place outside of the application.
@@ -86,7 +87,11 @@ export function declaredVolumes(volumes: readonly string[], isLink: (path: strin
 /** `WorkingDir`, or `/`. @throws SdmeError `input.invalid` for a relative path or one with `..` */
 export function workingDirectory(text: string): string {
   if (text === '') return '/';
-  if (!text.startsWith('/') || text.split('/').includes('..') || /\p{Cc}/u.test(text)) {
+  if (
+    !text.startsWith('/') ||
+    text.split('/').includes('..') ||
+    /[\p{Cc}\p{Noncharacter_Code_Point}]/u.test(text)
+  ) {
     throw new SdmeError(
       'input.invalid',
       `the image's working directory ${shown(text)} is not an absolute path without '..'`,

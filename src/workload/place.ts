@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { devfdShim, isolateBinary } from '../../isolate/index.ts';
 import type { Context } from '../base/context.ts';
 import { SdmeError } from '../base/errors.ts';
+import { hasNoncharacter } from '../base/noncharacters.ts';
 import { resolveUser } from '../oci/index.ts';
 import { environmentFile, type KeptConfig } from '../rootfs/image-meta.ts';
 import { readOsRelease } from '../rootfs/inspect.ts';
@@ -97,11 +98,21 @@ function placePrograms(tree: string, name: string): string {
 }
 
 /**
- * The command as the unit gives it: one with a line break goes by way of a script, where the application has a
- * shell; without one the unit holds the line break as an escape.
+ * The command as the unit gives it: one with a line break or a noncharacter goes by way of a script, where the
+ * application has a shell; without one the unit holds the line break as an escape.
+ *
+ * @throws SdmeError `input.invalid` for a noncharacter where there is no shell
  */
 function unitCommand(root: string, words: readonly string[]): readonly string[] {
-  if (!words.some((word) => word.includes('\n')) || !existsIn(root, shell)) return words;
+  const unfit = words.some(hasNoncharacter);
+  if (!unfit && !words.some((word) => word.includes('\n'))) return words;
+  if (!existsIn(root, shell)) {
+    if (!unfit) return words;
+    throw new SdmeError(
+      'input.invalid',
+      'the OCI command has a code point that is no character, which systemd takes from a script only, and the image has no /bin/sh',
+    );
+  }
   writeFileIn(root, wrapperPath, `#!/bin/sh\nexec ${shellCommand(words)}\n`, { mode: 0o755 });
   return [`/${shell}`, wrapperPath];
 }

@@ -8,7 +8,8 @@ function escapeControl(char: string): string {
  * One word of `ExecStart=` such that systemd hands exactly `word` to the program (systemd.service(5), "Command
  * lines"; systemd.syntax(7), "Quoting"). Words of safe characters stay bare, all others stand in single quotes,
  * where systemd reads C escapes; `%` (specifiers) and `$` (variables) act inside quotes too and are doubled.
- * Control characters are written as escapes, so that a word never ends its line.
+ * Control characters are written as escapes, so that a word never ends its line. Noncharacters cannot stand in a unit in
+ * any way: as escapes of their bytes systemd takes them, but then answers no question about the unit any more.
  */
 export function quoteWord(word: string): string {
   if (/^[A-Za-z0-9_./:=@-]+$/.test(word)) return word;
@@ -21,12 +22,12 @@ export function quoteWord(word: string): string {
 }
 
 /**
- * Text for the value of a setting or a comment: control characters become spaces, specifiers are escaped. A
+ * Text for the value of a setting or a comment: control characters and noncharacters become spaces, specifiers are escaped. A
  * backslash would join the next line to this one when it stands at the end, so it is shown as `/`.
  */
 export function plainValue(text: string): string {
   return text
-    .replace(/\p{Cc}/gu, ' ')
+    .replace(/[\p{Cc}\p{Noncharacter_Code_Point}]/gu, ' ')
     .replaceAll('\\', '/')
     .replaceAll('%', '%%')
     .trim();

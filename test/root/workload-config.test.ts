@@ -91,6 +91,7 @@ describe('what an image’s configuration asks for stays in its root', { skip: r
     const started = async (...Entrypoint: string[]): Promise<string> =>
       command((await importWith({ Entrypoint, Env: ['PATH=/bin'] })).name);
     assert.equal(await started('within'), '0 0 / /bin/within', 'a link in the root');
+    await assert.rejects(started('within', 'x\ufffey'), { code: 'input.invalid', message: /no \/bin\/sh/ });
     for (const word of ['out', 'up', 'nowhere']) assert.equal(await started(word), `0 0 / ${word}`);
   });
 });

@@ -120,7 +120,7 @@ const app = {
   env: ['A="1'],
   environment: 'A="1\n2"\n',
   ports: ['80/tcp', '53/udp', 'junk'],
-  volumes: ['/var/cache', '/../x'],
+  volumes: ['/var/cache', '/../x', '/x\ufdd0'],
 };
 
 test('dropped capabilities and a pod reach the units of applications', () => {

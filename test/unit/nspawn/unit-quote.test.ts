@@ -65,6 +65,12 @@ test('blank, quote and backslash are quoted, percent and dollar doubled', () => 
   assert.equal(quoteArgument(';'), '";"');
 });
 
+test('code points that are no characters are refused, as systemd would refuse the whole line', () => {
+  for (const value of ['a\ufdef', '\ufffe', '\u{2ffff}'])
+    assert.throws(() => escapeSpecifiers(value), { code: 'input.invalid', message: /no character/ });
+  assert.equal(escapeSpecifiers('\ufffd\u{1f600}\ue000'), '\ufffd\u{1f600}\ue000');
+});
+
 for (const breaking of ['a\nb', 'a\rb', 'a\0b']) {
   test(`${JSON.stringify(breaking)} is refused, as it would begin another line`, () => {
     assert.throws(() => quoteArgument(breaking), /line break/);

@@ -43,6 +43,7 @@ test('H5 volumes are plain absolute paths that lead over no link', () => {
     '/a /b',
     '/a\u00a0',
     '/x/./y',
+    '/a\uffffb',
   ];
   assert.deepEqual(declaredVolumes([...odd, '/var/run/x', '/data'], isLink).values, []);
 });
@@ -66,7 +67,7 @@ test('a flood of volumes is cut', () => {
 test('H4 a working directory is absolute and stays in the root', () => {
   assert.equal(workingDirectory(''), '/');
   assert.equal(workingDirectory('/srv/app'), '/srv/app');
-  for (const bad of ['srv', '../..', '/a/../../b', '/a\nb']) {
+  for (const bad of ['srv', '../..', '/a/../../b', '/a\nb', '/a\ufffe']) {
     assert.throws(() => workingDirectory(bad), { code: 'input.invalid' });
   }
 });

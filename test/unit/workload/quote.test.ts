@@ -36,6 +36,7 @@ test('H3 any word is read back by systemd’s rules and never ends its line', ()
 test('a value in a setting or comment stays on its line and joins no other', () => {
   assert.equal(plainValue('a\nExecStart=/bad\\'), 'a ExecStart=/bad/');
   assert.equal(plainValue('%n'), '%%n');
+  assert.equal(plainValue('a\ufffeb\u{10ffff}c'), 'a b c');
 });
 
 test('a shell word holds quotes', () => {
