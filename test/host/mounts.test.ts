@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { listContainers } from '../../src/nspawn/index.ts';
 import { type ContainerStore, containerStore, output, outsideTestHost } from '../helpers/container-host.ts';
 import { type Containers, containersOf } from '../helpers/containers.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 import { waitFor } from '../helpers/wait-for.ts';
+
+const hasAppArmor = existsSync('/sys/kernel/security/apparmor/profiles');
+const strict = { tier: 'strict', ...(hasAppArmor ? {} : { apparmorProfile: 'unconfined' }) };
 
 /** Parts of paths that mean something to nspawn, to unit files, to mount options or to a shell. */
 const oddNames = ['a b', 'back\\slash', 'per%cent', 'dol$lar', 'q"uote', "it's", 'com,ma', 'semi;colon', 'é'];
@@ -91,5 +95,34 @@ describe('mounts of containers', { skip: outsideTestHost(), timeout: 200_000 }, 
       return listed?.health === 'ok';
     });
     await containers.remove('sealed');
+  });
+
+  test('what is read-only stays so for root of hardened and strict containers; a default one can undo it', async () => {
+    const undoings = [
+      'mount -o remount,bind,rw /',
+      'mount -o remount,bind,rw /srv',
+      'mkdir -p /run/copy && mount --bind /srv /run/copy && mount -o remount,bind,rw /run/copy',
+    ];
+    const tries = async (tier: string, input: Record<string, unknown>): Promise<void> => {
+      await using kept = await tempDir();
+      const name = `frozen-${tier}`;
+      const binds = ['/var/tmp:/mnt:rw', `${kept.path}:/srv:ro`];
+      await containers.create(name, { ...input, readOnly: true, binds, started: true });
+      for (const path of ['/probe', '/etc/probe', '/var/probe', '/usr/bin/probe', '/srv/probe']) {
+        await assert.rejects(containers.inside(name, 'touch', path), /Read-only file system/);
+      }
+      await containers.inside(name, 'touch', '/run/probe', '/tmp/probe');
+      await containers.inside(name, 'test', '-w', '/mnt');
+      const canUndo = tier === 'plain';
+      for (const script of undoings) {
+        const undone = containers.inside(name, 'sh', '-c', script);
+        await (canUndo ? undone : assert.rejects(undone, /permission denied/, `${name}: ${script}`));
+      }
+      const written = containers.inside(name, 'touch', '/probe', '/srv/probe');
+      await (canUndo ? written : assert.rejects(written, /Read-only file system/, name));
+      assert.deepEqual(await readdir(kept.path), canUndo ? ['probe'] : []);
+      await containers.remove(name);
+    };
+    await Promise.all([tries('plain', {}), tries('hardened', { tier: 'hardened' }), tries('strict', strict)]);
   });
 });
