@@ -21,9 +21,9 @@ export function parseSize(text: string): number {
   return bytes;
 }
 
-/** Bytes for people: `734`, `12.3K`, `250M`; at most one decimal, powers of 1024. */
+/** Bytes for people: `734B`, `12.3K`, `250M`; at most one decimal, powers of 1024. */
 export function formatSize(bytes: number): string {
-  const suffixes = ['', 'K', 'M', 'G', 'T'];
+  const suffixes = ['B', 'K', 'M', 'G', 'T'];
   let value = bytes;
   let step = 0;
   while (value >= 1024 && step < suffixes.length - 1) {

@@ -1,8 +1,7 @@
-import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import { defineContract, type LockRequest, networkRetry } from './contract.ts';
 import { objectName } from './object-name.ts';
-import { sourceTextKind } from './rootfs-source.ts';
+import { sourceProblem } from './rootfs-source.ts';
 
 /** What a source turned out to be. `archive` is an OCI or docker-save tar. */
 export const sourceKinds = ['registry', 'layout', 'archive', 'tarball', 'directory'] as const;
@@ -11,8 +10,10 @@ const source = z
   .string()
   .min(1, 'source cannot be empty')
   .max(4096)
-  .refine((text) => !/[\0\r\n]/.test(text), 'source must be on a single line')
-  .refine((text) => sourceTextKind(text) !== 'path' || isAbsolute(text), 'a source path must be absolute');
+  .check(({ value, issues }) => {
+    const message = sourceProblem(value);
+    if (message !== undefined) issues.push({ code: 'custom', message, input: value });
+  });
 
 const input = z
   .strictObject({

@@ -26,6 +26,9 @@ const knownSuffixes = [
   '.qcow2',
 ] as const;
 
+/** Characters of a source that a message shows. */
+const shownLength = 100;
+
 /**
  * The kind a source's text has. A registry reference does not begin with `/` or `.`, and what stands before
  * its first `/` looks like a host: it has a dot or a port, or is `localhost` (contract 6.1, row 2).
@@ -36,6 +39,26 @@ export function sourceTextKind(source: string): SourceTextKind {
   if (slash < 1 || source.startsWith('.')) return 'path';
   const host = source.slice(0, slash);
   return /[.:]/.test(host) || host === 'localhost' ? 'registry' : 'path';
+}
+
+/** True for a URL or reference with a user or password before its host. */
+function namesUser(source: string): boolean {
+  const authority = /^https?:\/\/([^/?#]*)/i.exec(source)?.[1] ?? source.slice(0, source.indexOf('/'));
+  return authority.includes('@');
+}
+
+/** What is wrong with a source's text, or undefined. The source itself is not told: it may hold a password. */
+export function sourceProblem(source: string): string | undefined {
+  if (/[\0\r\n]/.test(source)) return 'source must be on a single line';
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(source)?.[1];
+  if (scheme !== undefined && sourceTextKind(source) !== 'url') {
+    return `${scheme}:// is no kind of source; give a path, an http or https URL, or an image as HOST/NAME`;
+  }
+  if (sourceTextKind(source) === 'path') {
+    return isAbsolute(source) ? undefined : 'a source path must be absolute';
+  }
+  if (!namesUser(source)) return undefined;
+  return 'credentials in a source are not supported, as they would stay in the record of the job';
 }
 
 /** The source as a worker understands it: paths are made absolute from the caller's directory `cwd`. */
@@ -75,15 +98,19 @@ function candidateName(source: string): string {
   }
 }
 
+/** A source in a message: cut, and without what would act on a terminal. */
+function shown(source: string): string {
+  const printable = source.replace(/\p{C}/gu, '\u{fffd}');
+  return printable.length > shownLength ? `${printable.slice(0, shownLength)}…` : printable;
+}
+
 /**
  * The rootfs name a source suggests: the last component of a repository without tag and digest, or a file's
- * base name without its known suffix (contract 6.1). @throws SdmeError `input.invalid`
+ * base name without its known suffix (contract 6.1). @param remedy how the caller lets people name it
+ * @throws SdmeError `input.invalid`
  */
-export function inferRootfsName(source: string): string {
+export function inferRootfsName(source: string, remedy = 'use --name <name>'): string {
   const name = candidateName(source);
   if (nameProblem(name) === undefined) return name;
-  throw new SdmeError(
-    'input.invalid',
-    `cannot infer a valid rootfs name from '${source}'; use --name <name>`,
-  );
+  throw new SdmeError('input.invalid', `cannot infer a valid rootfs name from '${shown(source)}'; ${remedy}`);
 }

@@ -64,13 +64,23 @@ export async function findServerProgram(
   );
 }
 
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    // What Node.js says of a directory that it may not make, as on a file system that is read-only.
+    await mkdir(path, { mode: 0o700 });
+  }
+}
+
 /** Makes the directories of the embedded queue, open to their owner only. @throws SdmeError `input.invalid`, `io` */
 export async function prepareEmbeddedDirectories(layout: Layout): Promise<void> {
   const problem = socketPathProblem(layout.queueSocket);
   if (problem !== undefined) throw new SdmeError('config.invalid', problem);
   try {
     for (const directory of [layout.dataDir, layout.runtimeDir, layout.queueDir]) {
-      await mkdir(directory, { recursive: true, mode: 0o700 });
+      await makeDirectory(directory);
     }
     await chmod(layout.queueDir, 0o700);
   } catch (cause) {

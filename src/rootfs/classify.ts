@@ -38,6 +38,13 @@ export function checkImageRequest({ ociMode, baseFs }: ImageRequest): void {
   }
 }
 
+/** Refuses what only an image can be imported as, of a source that is none. @throws SdmeError `input.invalid` */
+export function checkNoImage({ ociMode, baseFs }: Pick<ImageRequest, 'ociMode' | 'baseFs'>): void {
+  const flag = ociMode === 'app' ? '--oci-mode=app' : '--base-fs';
+  if (ociMode !== 'app' && baseFs === undefined) return;
+  throw new SdmeError('input.invalid', `${flag} is for OCI images; this source is a plain root filesystem`);
+}
+
 /** What an image of a class is taken as: what the person said, or else what it looks like. */
 export function takenAs(image: ImageClass, { ociMode }: Pick<ImageRequest, 'ociMode'>): ImageClass {
   return ociMode === 'auto' ? image : ociMode;

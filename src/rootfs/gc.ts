@@ -6,6 +6,7 @@ import { nameProblem } from '../base/names.ts';
 import { errnoOf } from '../system/failure.ts';
 import { takeLock } from '../system/fs/locks.ts';
 import { clearStaleStaging } from '../system/fs/stale-staging.ts';
+import { settleRecords } from './import/records.ts';
 import type { Store } from './store.ts';
 
 /** Removes what dead processes left for one name, when the configuration asks for it. The caller holds its lock. */
@@ -17,11 +18,11 @@ export async function clearStale(ctx: Context, { layout, settings }: Store, name
 
 /** The rootfs a file beside the trees belongs to, for `.NAME.meta`, `.NAME.env` and their temporary forms. */
 export function ownerOfRecord(file: string): string | undefined {
-  const name = /^\.{1,2}([a-z0-9-]+)\.(?:meta|env)(?:\.tmp)?$/.exec(file)?.[1];
+  const name = /^\.{1,2}([a-z0-9-]+)\.(?:meta|env)(?:\.next)?(?:\.tmp)?$/.exec(file)?.[1];
   return name !== undefined && nameProblem(name) === undefined ? name : undefined;
 }
 
-/** Records without a rootfs, of imports that were cut off just before their commit. */
+/** Records of imports that were cut off at their commit: without a rootfs, or beside the one they replaced. */
 async function removeOrphanRecords(store: Store): Promise<string[]> {
   const { layout } = store;
   const files = await readdir(layout.fsDir);
@@ -29,11 +30,14 @@ async function removeOrphanRecords(store: Store): Promise<string[]> {
   const removed: string[] = [];
   for (const file of files) {
     const name = ownerOfRecord(file);
-    if (name === undefined || present.has(name)) continue;
+    if (name === undefined || (present.has(name) && !file.endsWith('.next'))) continue;
     try {
       // An import that is about to commit holds this lock.
       await using _lock = await takeLock(layout, { kind: 'fs', name, mode: 'exclusive' });
-      if ((await readdir(layout.fsDir)).includes(name)) continue;
+      if ((await readdir(layout.fsDir)).includes(name)) {
+        await settleRecords(layout, name);
+        continue;
+      }
       await rm(join(layout.fsDir, file), { force: true });
       removed.push(file);
     } catch (error) {

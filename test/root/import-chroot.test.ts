@@ -181,4 +181,14 @@ test('resolv.conf is the host’s during the work and the tree’s own afterward
     /work failed/,
   );
   assert.equal(read(), 'nameserver 192.0.2.1\n');
+
+  const file = join(tree, 'etc/resolv.conf');
+  const large = `nameserver 192.0.2.1\n${'# long\n'.repeat(20_000)}`;
+  await writeFile(file, large);
+  execFileSync('sh', ['-c', `chown 12:34 ${file} && chmod 0600 ${file} && touch -d @1000000000.5 ${file}`]);
+  const facts = (): string => execFileSync('stat', ['-c', '%i %a %u:%g %.9Y %s', file], { encoding: 'utf8' });
+  const before = facts();
+  await withHostResolver(tree, async () => assert.equal(read(), host));
+  assert.equal(facts(), before);
+  assert.deepEqual(await readdir(join(tree, 'etc')), ['resolv.conf']);
 });

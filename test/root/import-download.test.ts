@@ -148,6 +148,23 @@ test('a server that is not there or keeps failing is a network error that may be
   assert.ok(asked > 1);
 });
 
+test('a server that gives a byte at a time and breaks off is given up like one that gives nothing', async () => {
+  await using dir = await tempDir();
+  let asked = 0;
+  await using server = await serve((request, response) => {
+    asked += 1;
+    const from = Number(/^bytes=([0-9]+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
+    response.writeHead(from === 0 ? 200 : 206, {
+      etag: '"same"',
+      'content-length': content.length - from,
+      'content-range': `bytes ${from}-${content.length - 1}/${content.length}`,
+    });
+    response.write(content.subarray(from, from + 1), () => response.destroy());
+  });
+  await assert.rejects(fetchTo(dir.path, server.url), { code: 'oci.network' });
+  assert.ok(asked > 1 && asked < 10, String(asked));
+});
+
 test('404 and 403 end a download at once', async () => {
   for (const [status, code] of [
     [404, 'not-found'],

@@ -2,9 +2,20 @@ import { formatSize } from '../../base/sizes.ts';
 import type { ProgressItemRecord, ProgressRecord } from '../../contracts/index.ts';
 import { printable } from './printable.ts';
 
-/** An amount of a unit: bytes as sizes, others as counts. */
+/** An amount of a unit: `12.3M`, `3 files`. */
 export function formatAmount(item: Pick<ProgressItemRecord, 'unit'>, amount: number): string {
-  return item.unit === 'bytes' ? formatSize(amount) : String(amount);
+  return item.unit === 'bytes' ? formatSize(amount) : `${amount} ${item.unit}`;
+}
+
+/** A part and its whole: `12.3M/250M`, `3/10 files`. */
+export function formatShare(
+  { unit }: Pick<ProgressItemRecord, 'unit'>,
+  done: number,
+  total: number,
+  between = '/',
+): string {
+  if (unit === 'bytes') return `${formatSize(done)}${between}${formatSize(total)}`;
+  return `${done}${between}${total} ${unit}`;
 }
 
 function bar(done: number, total: number, width: number): string {
@@ -19,7 +30,7 @@ function itemState(item: ProgressItemRecord, barWidth: number): string {
   if (item.end !== undefined && item.end !== 'done') return `${item.end}${note}`;
   if (total === undefined)
     return `${formatAmount(item, done)}${item.end === undefined ? '' : ' done'}${note}`;
-  const amounts = `${formatAmount(item, done)}/${formatAmount(item, total)}`;
+  const amounts = formatShare(item, done, total);
   return `${bar(item.end === 'done' ? total : done, total, barWidth)} ${amounts}${note}`;
 }
 

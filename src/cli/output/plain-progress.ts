@@ -1,5 +1,5 @@
 import type { JobRecord, ProgressItemRecord } from '../../contracts/index.ts';
-import { formatAmount } from './bars.ts';
+import { formatAmount, formatShare } from './bars.ts';
 import { printable } from './printable.ts';
 
 /** What has been said so far, so that nothing is said twice. */
@@ -32,7 +32,7 @@ function amountsLine(record: JobRecord): string | undefined {
   const total = same.reduce((sum, item) => sum + (item.total ?? item.done), 0);
   if (done === 0 && total === 0) return undefined;
   const parts = same.length === 1 ? '' : ` in ${same.length} parts`;
-  return `  ${formatAmount(first, done)} of ${formatAmount(first, total)}${parts}`;
+  return `  ${formatShare(first, done, total, ' of ')}${parts}`;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { type Document, isNode, isSeq, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { describeError, SdmeError } from '../../base/errors.ts';
-import type { InputOf } from '../../contracts/index.ts';
+import { type InputOf, inferRootfsName } from '../../contracts/index.ts';
 import { type ImportOptions, importInput } from './import-options.ts';
 
 /** The most imports of one batch. */
@@ -115,7 +115,7 @@ export function parseBatchFile(text: string, defaults: ImportOptions, cwd: strin
     try {
       const input = importInput(
         source,
-        name,
+        name ?? inferRootfsName(source, 'name it in a batch written in YAML'),
         { ...defaults, ...own, cache: own.cache ?? defaults.cache },
         cwd,
       );

@@ -9,12 +9,12 @@ const units: Readonly<Record<string, number>> = {
   w: 604_800_000,
 };
 
-/** Milliseconds of `90`, `30s`, `5m`, `2h`, `1d`, `1h30m`; a bare number is seconds. @throws SdmeError `input.invalid` */
+/** Milliseconds of `90`, `30s`, `5m`, `2h`, `1d`, `1h30m`; a bare number is seconds. @throws SdmeError `usage` */
 export function parseDuration(text: string): number {
   if (/^[0-9]+(\.[0-9]+)?$/.test(text)) return Number(text) * 1000;
   if (!/^([0-9]+(\.[0-9]+)?(ms|[smhdw]))+$/.test(text)) {
     throw new SdmeError(
-      'input.invalid',
+      'usage',
       `invalid duration ${JSON.stringify(text)}: use for example 30s, 5m, 2h or 1d`,
     );
   }
@@ -25,13 +25,13 @@ export function parseDuration(text: string): number {
   return sum;
 }
 
-/** Epoch milliseconds of a moment: a duration before `now`, or an ISO 8601 time. @throws SdmeError `input.invalid` */
+/** Epoch milliseconds of a moment: a duration before `now`, or an ISO 8601 time. @throws SdmeError `usage` */
 export function parseSince(text: string, now: number): number {
   if (/^[0-9.]+[a-z]/.test(text) || /^[0-9]+$/.test(text)) return now - parseDuration(text);
   const moment = /^[0-9]{4}-[0-9]{2}-[0-9]{2}/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(moment)) {
     throw new SdmeError(
-      'input.invalid',
+      'usage',
       `invalid time ${JSON.stringify(text)}: use for example 2h or 2026-01-31T12:00`,
     );
   }

@@ -17,7 +17,7 @@ const schema = z.strictObject({
   ...importOptions,
   ...listingOptions,
   plan: z.boolean().default(false),
-  key: z.string().min(1).max(200).optional(),
+  key: z.string().min(1, '--key cannot be empty').max(200, '--key takes at most 200 characters').optional(),
 });
 
 async function readSource(file: string): Promise<string> {

@@ -4,12 +4,9 @@ import type { Descriptor } from '../descriptors.ts';
 import { mismatch, shortDigest } from '../digest-check.ts';
 import { watchSilence } from '../http/bodies.ts';
 import { networkFailure } from '../http/failures.ts';
-import { pause, type RetryRules, retryDelay } from '../http/retry.ts';
+import { pause, progressBytes, type RetryRules, retryDelay } from '../http/retry.ts';
 import type { Answer } from '../http/transport.ts';
 import type { BlobWriter } from './blob-writer.ts';
-
-/** Bytes an attempt must bring to count as progress, so that tries begin anew but a trickle does not go on for ever. */
-const progressBytes = 8 * 1024 * 1024;
 
 /** Asks for a blob from `offset` on; an answer of status 200 (whole) or 206 (part). */
 export type OpenBlob = (offset: number, signal: AbortSignal) => Promise<Answer>;

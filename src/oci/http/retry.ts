@@ -11,6 +11,9 @@ export interface RetryRules {
   readonly maxRetryAfterMs: number;
 }
 
+/** Bytes an attempt must bring to count as progress, so that tries begin anew but a trickle does not go on for ever. */
+export const progressBytes = 8 * 1024 * 1024;
+
 /** Five tries over some seconds; the job itself is tried again after that. */
 export const defaultRetry: RetryRules = { tries: 5, firstMs: 200, maxMs: 5_000, maxRetryAfterMs: 30_000 };
 

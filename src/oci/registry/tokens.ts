@@ -32,8 +32,8 @@ export interface TokenDoor {
 }
 
 const answerMaxSize = 1024 * 1024;
-/** A token without `expires_in` serves this long (token specification). */
-const defaultLifeSeconds = 60;
+/** A token serves at least this long, and this long without `expires_in` (token specification). */
+const leastLifeSeconds = 60;
 
 const answerSchema = z.looseObject({
   token: z.string().optional(),
@@ -96,7 +96,8 @@ export function parseTokenAnswer(body: Uint8Array, now: number): Authorization {
   if (!parsed.success || token === undefined || !/^[\x21-\x7e]{1,65536}$/.test(token)) {
     throw new SdmeError('oci.protocol', 'the token service gave no usable token');
   }
-  const life = Math.min(parsed.data.expires_in ?? defaultLifeSeconds, 24 * 3600) * 1000;
+  const seconds = Math.max(parsed.data.expires_in ?? 0, leastLifeSeconds);
+  const life = Math.min(seconds, 24 * 3600) * 1000;
   // Renewed a little early, so that it does not run out on the way.
   return { header: `Bearer ${token}`, expiresAt: now + life - Math.min(10_000, life / 10) };
 }

@@ -6,7 +6,7 @@ import type { Settings } from '../../config/schema.ts';
 import { watchSilence } from '../../oci/http/bodies.ts';
 import { networkFailure } from '../../oci/http/failures.ts';
 import type { Environment } from '../../oci/http/proxies.ts';
-import { defaultRetry, pause, retryDelay } from '../../oci/http/retry.ts';
+import { defaultRetry, pause, progressBytes, retryDelay } from '../../oci/http/retry.ts';
 import { type Answer, openTransport, type Transport } from '../../oci/http/transport.ts';
 import { diskError } from '../disk-errors.ts';
 import { planBody } from './answer.ts';
@@ -122,7 +122,7 @@ async function fetchPart(work: Work): Promise<void> {
   }
 }
 
-/** Tries until the file is whole; only tries in a row that bring nothing count as failed. */
+/** Tries until the file is whole; only tries in a row that bring next to nothing count as failed. */
 async function fetchAll(work: Work): Promise<void> {
   const { ctx, partial } = work;
   for (let fruitless = 0; ; ) {
@@ -132,7 +132,7 @@ async function fetchAll(work: Work): Promise<void> {
     } catch (thrown) {
       ctx.signal.throwIfAborted();
       const error = toSdmeError(thrown);
-      fruitless = partial.have > before ? 1 : fruitless + 1;
+      fruitless = partial.have - before >= progressBytes ? 1 : fruitless + 1;
       const waitMs = retryDelay(error, fruitless, defaultRetry, Math.random());
       if (waitMs === undefined) throw error;
       ctx.log.warn(`${error.message}; trying again`, { bytes: partial.have });
@@ -143,7 +143,7 @@ async function fetchAll(work: Work): Promise<void> {
 
 /**
  * Downloads a URL into a new file, goes on where a connection broke off (Range, If-Range), and gives up after
- * some tries in a row that brought nothing. Sizes are checked while bytes come; who reads the file checks the
+ * some tries in a row that brought next to nothing. Sizes are checked while bytes come; who reads the file checks the
  * rest. Works in a slot of the class `network`.
  *
  * @throws SdmeError `oci.network`, `oci.denied`, `oci.protocol`, `oci.limit`, `not-found`, `disk.full`; the signal's reason

@@ -5,7 +5,7 @@ import { familyOfTree } from '../inspect.ts';
 import { rootfsExists } from '../store.ts';
 import { checkUnused } from '../usage.ts';
 import type { Filled } from './filled.ts';
-import { type ImportRecords, removeRecords, writeRecords } from './records.ts';
+import { type ImportRecords, removeRecords, settleRecords, writeRecords } from './records.ts';
 import type { ImportWork } from './work.ts';
 
 function recordsOf({ ctx, tree }: ImportWork, filled: Filled): ImportRecords {
@@ -33,7 +33,7 @@ function resultOf({ store, input }: ImportWork, filled: Filled): FsImportResult 
 
 /**
  * Puts a filled and prepared tree into its place: records first, then one rename; with `force` the tree that was
- * there is swapped out in the same step. @throws SdmeError `in-use`, `exists`, `disk.full`; the signal's reason
+ * there is swapped out in the same step, and its records after it. @throws SdmeError `in-use`, `exists`, `disk.full`; the signal's reason
  */
 export async function commitImport(
   work: ImportWork,
@@ -46,12 +46,15 @@ export async function commitImport(
   const result = resultOf(work, filled);
   // Again: a container may have been made of the old rootfs since the import began.
   if (input.force) await checkUnused(store.layout, input.name);
+  const replacing = await rootfsExists(store.layout, input.name);
   try {
-    await writeRecords(store.layout, tree, ctx.jobId, result, recordsOf(work, filled));
+    await writeRecords(store.layout, tree, ctx.jobId, result, recordsOf(work, filled), replacing);
     await staging.commit({ replace: input.force });
   } catch (error) {
-    if (!(await rootfsExists(store.layout, input.name))) await removeRecords(store.layout, input.name);
+    if (replacing) await settleRecords(store.layout, input.name);
+    else await removeRecords(store.layout, input.name);
     throw error;
   }
+  if (replacing) await settleRecords(store.layout, input.name);
   return result;
 }

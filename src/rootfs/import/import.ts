@@ -3,7 +3,7 @@ import type { Context } from '../../base/context.ts';
 import { SdmeError } from '../../base/errors.ts';
 import type { FsImportInput, FsImportResult } from '../../contracts/fs-import.ts';
 import { makeStaging, type Staging } from '../../system/fs/staging.ts';
-import { checkImageRequest } from '../classify.ts';
+import { checkImageRequest, checkNoImage } from '../classify.ts';
 import { type DetectedSource, detectByText, detectPath } from '../detect.ts';
 import { diskError } from '../disk-errors.ts';
 import { downloadFile } from '../download/file.ts';
@@ -46,7 +46,9 @@ async function detect(work: ImportWork): Promise<Exclude<DetectedSource, { kind:
 
 async function fill(work: ImportWork): Promise<Filled> {
   const source = await detect(work);
-  const { ctx, store, tree } = work;
+  const { ctx, store, input, tree } = work;
+  const isImage = source.kind !== 'directory' && source.kind !== 'tarball';
+  if (!isImage) checkNoImage(input);
   switch (source.kind) {
     case 'directory':
       return fillFromDirectory(ctx, store, source.path, tree);

@@ -243,6 +243,16 @@ export function removeIn(
   }
 }
 
+/** Renames within the root, whatever it is; what has the new name is replaced, links are not followed. */
+export function renameIn(root: string, from: string, to: string): void {
+  const [source, target] = [openParent(root, from), openParent(root, to)];
+  using sourceParent = source.parent;
+  using targetParent = target.parent;
+  const [fromName, toName] = [cString(source.name), cString(target.name)];
+  const result = libc().renameat2(sourceParent.fd, fromName, targetParent.fd, toName, 0);
+  checked('renameat2', result, () => `cannot rename ${from} to ${to} in ${root}`);
+}
+
 /** Opens a directory in the root for work relative to it, e.g. as a mount target's /proc/self/fd path. */
 export function openDirectoryIn(root: string, path: string): Descriptor {
   return openIn(root, path, O_PATH | O_DIRECTORY);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SdmeError } from '../../../src/base/errors.ts';
+import { fsImport } from '../../../src/contracts/fs-import.ts';
 import { absoluteSource, inferRootfsName, sourceTextKind } from '../../../src/contracts/rootfs-source.ts';
 
 const kinds: readonly (readonly [string, string])[] = [
@@ -68,4 +69,40 @@ test('paths are made absolute from the caller’s directory, references and URLs
   assert.equal(absoluteSource('/x.tar', '/home/a'), '/x.tar');
   assert.equal(absoluteSource('docker.io/debian', '/home/a'), 'docker.io/debian');
   assert.equal(absoluteSource('https://h/x.tar', '/home/a'), 'https://h/x.tar');
+});
+
+for (const source of [
+  'http://user:secret@host.example/a.tar',
+  'https://secret@host.example/a.tar',
+  'user:secret@registry.example:5000/team/app',
+]) {
+  test(`${source} is no job's input, and the refusal does not tell the secret`, () => {
+    const parsed = fsImport.input.safeParse({ source, name: 'app' });
+    assert.match(parsed.error?.message ?? '', /credentials in a source/);
+    assert.doesNotMatch(parsed.error?.message ?? '', /secret/);
+  });
+}
+
+for (const source of ['https://host.example/a@b.tar?x=@', 'registry.example/app@sha256:00', '/srv/a@b/c']) {
+  test(`${source} holds no credentials`, () => {
+    assert.equal(fsImport.input.safeParse({ source, name: 'app' }).error, undefined);
+  });
+}
+
+for (const source of ['file:///srv/a.tar', 'ftp://host.example/a.tar', 'docker://host.example/a']) {
+  test(`${source} is refused with what can be given instead`, () => {
+    const parsed = fsImport.input.safeParse({ source, name: 'app' });
+    assert.match(parsed.error?.message ?? '', /is no kind of source; give a path, an http or https URL/);
+  });
+}
+
+test('a long or unprintable source is shown cut, and cannot act on a terminal', () => {
+  assert.throws(
+    () => inferRootfsName(`/srv/\u{1b}[2J${'x'.repeat(4000)}`),
+    (error) => {
+      assert.ok(error instanceof SdmeError);
+      assert.ok(error.message.length < 200, error.message);
+      return !error.message.includes('\u{1b}');
+    },
+  );
 });

@@ -58,8 +58,8 @@ describe('barLines', () => {
     ];
     assert.deepEqual(barLines('fs.import debian', { step: 'fetch', items }, { columns: 70, rows: 24 }), [
       'fs.import debian: fetch',
-      '  debian    [###########............] 1/2',
-      '    layer a [###########............] 512/1K',
+      '  debian    [###########............] 1/2 items',
+      '    layer a [###########............] 512B/1K',
       '    layer b [#######################] 1K/1K',
       '    layer c cached',
       '    layer d 2K  joined the download of job X',

@@ -34,7 +34,7 @@ describe('plainLines', () => {
   test('amounts are said at most every five seconds, however many records come', () => {
     const lines = saidOver(Array.from({ length: 301 }, (_, index) => [index * 50, fetching(index)] as const));
     assert.equal(lines.flat().filter((line) => line.includes(' of ')).length, 3);
-    assert.ok(lines.flat().includes('  100 of 2K in 2 parts'), lines.flat().join('\n'));
+    assert.ok(lines.flat().includes('  100B of 2K in 2 parts'), lines.flat().join('\n'));
   });
 
   test('one part is not counted, and nothing is said of parts that nothing is known of', () => {
@@ -45,7 +45,7 @@ describe('plainLines', () => {
         [6000, fetch],
       ]).flat();
     };
-    assert.deepEqual(over({ done: 100, total: 2048 }), ['  fetch', '  100 of 2K']);
+    assert.deepEqual(over({ done: 100, total: 2048 }), ['  fetch', '  100B of 2K']);
     assert.deepEqual(over({}), ['  fetch']);
   });
 

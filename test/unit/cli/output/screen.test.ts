@@ -73,7 +73,7 @@ describe('renderJob', () => {
     const shown = screenPicture(output.drawn.join(''), 80, 24);
     assert.equal(shown.lines[0], 'a note');
     assert.match(shown.lines[1] ?? '', /^fs\.import debian: fetch/);
-    assert.match(shown.lines[2] ?? '', /layer a \[#+\.+\] 1\/2/);
+    assert.match(shown.lines[2] ?? '', /layer a \[#+\.+\] 1B\/2B/);
   });
 
   test('a job that shows no bars leaves a terminal untouched', () => {

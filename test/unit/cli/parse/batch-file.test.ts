@@ -69,7 +69,7 @@ describe('parseBatchFile', () => {
   test('every faulty line is named by its number, and nothing is accepted', () => {
     const message = refusal('docker.io/library/good\n\n# note\ndocker.io/UPPER/_bad_\n./ok.tar\n./-.tar\n');
     assert.match(message, /nothing was submitted/);
-    assert.match(message, /line 4: cannot infer a valid rootfs name/);
+    assert.match(message, /line 4: cannot infer a valid rootfs name.*; name it in a batch written in YAML/);
     assert.match(message, /line 6: cannot infer/);
     assert.doesNotMatch(message, /line [125]:/);
   });

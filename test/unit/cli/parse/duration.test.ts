@@ -20,7 +20,7 @@ describe('parseDuration', () => {
   }
   for (const text of ['', 'x', '-1s', '5 m', '1y', '1h30', '1e3s', 's']) {
     test(`${JSON.stringify(text)} is no duration`, () => {
-      assert.throws(() => parseDuration(text), { code: 'input.invalid', message: /invalid duration/ });
+      assert.throws(() => parseDuration(text), { code: 'usage', message: /invalid duration/ });
     });
   }
   test('amounts of several units add up', () => {
@@ -39,7 +39,7 @@ describe('parseSince', () => {
     assert.equal(parseSince('2026-01-30T10:00:00Z', now), Date.UTC(2026, 0, 30, 10)));
   test('anything else is refused', () => {
     for (const text of ['yesterday', '2026-13-01', '12:00']) {
-      assert.throws(() => parseSince(text, now), { code: 'input.invalid' }, text);
+      assert.throws(() => parseSince(text, now), { code: 'usage' }, text);
     }
   });
 });

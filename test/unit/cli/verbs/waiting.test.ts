@@ -71,7 +71,7 @@ describe('job wait', () => {
 
   test('a time limit that is none is refused before anything is waited for', async () => {
     await assert.rejects(call(jobWait, { wait: forEver }, [first], { timeout: 'soon' }), {
-      code: 'input.invalid',
+      code: 'usage',
     });
   });
 });
