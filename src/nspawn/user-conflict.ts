@@ -1,5 +1,5 @@
 import type { ChildRunner, Context } from '../base/context.ts';
-import { rangesOverlap } from '../security/uid-ranges.ts';
+import { rangesOverlap, type UidRange } from '../security/uid-ranges.ts';
 import type { Bus } from '../system/systemd/bus.ts';
 import type { ContainerDeps } from './deps.ts';
 import { ensurePreshift } from './preshift.ts';
@@ -7,14 +7,28 @@ import type { ContainerRecord } from './record.ts';
 import { demandPreshift } from './shift-pending.ts';
 import { writeRecord } from './state-file.ts';
 import { uidRangeOf } from './user-range.ts';
-import { reserveUidRange, runningRanges } from './user-range-allocation.ts';
+import { accountIn, reserveUidRange, runningRanges } from './user-range-allocation.ts';
+
+/** Who else has ids of a container's range by now. */
+async function takerOf(
+  ctx: Context,
+  bus: Bus,
+  record: ContainerRecord,
+  range: UidRange,
+): Promise<string | undefined> {
+  const running = await runningRanges(ctx, bus, record.NAME);
+  const other = running.find((used) => rangesOverlap(used, range));
+  if (other !== undefined) return `running container '${other.by}'`;
+  const account = await accountIn(ctx, range);
+  return account === undefined ? undefined : `ids of account '${account}'`;
+}
 
 /**
- * The record with ids that no running machine has (contract 4.4). When somebody else took those of the container while
- * it was stopped it gets others, as nspawn would pick them, and its files are to be given to them. Nothing of it may be
- * mounted.
+ * The record with ids that no running machine has, nor an account (contract 4.4). When somebody else took those of
+ * the container while it was stopped it gets others, as nspawn would pick them, and its files are to be given to them.
+ * Nothing of it may be mounted.
  *
- * @throws SdmeError `state.conflict` when there are none, `job.child-failed`, `dbus`, `io`
+ * @throws SdmeError `state.conflict` when there are none, `job.child-failed`, `process.failed`, `dbus`, `io`
  */
 export async function settleUserConflict(
   ctx: Context & ChildRunner,
@@ -24,10 +38,9 @@ export async function settleUserConflict(
 ): Promise<ContainerRecord> {
   const range = uidRangeOf(record);
   if (range === undefined) return record;
-  const running = await runningRanges(ctx, bus, record.NAME);
-  const other = running.find((used) => rangesOverlap(used, range));
-  if (other === undefined) return record;
-  ctx.log.warn(`warning: UID range ${range.base} conflicts with running container '${other.by}'`);
+  const taker = await takerOf(ctx, bus, record, range);
+  if (taker === undefined) return record;
+  ctx.log.warn(`warning: UID range ${range.base} conflicts with ${taker}`);
   // Files that still have other ids than the record says would be missed by a move from those it says.
   await ensurePreshift(ctx, record, deps);
   await using reserved = await reserveUidRange(ctx, bus, record.NAME, deps.layout, [range]);

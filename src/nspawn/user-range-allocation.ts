@@ -1,7 +1,8 @@
 import type { Context } from '../base/context.ts';
 import { SdmeError } from '../base/errors.ts';
 import type { Layout } from '../base/paths.ts';
-import { allocateUidRange, type UidRange } from '../security/uid-ranges.ts';
+import { allocateUidRange, idsToLookUp, rangesOverlap, type UidRange } from '../security/uid-ranges.ts';
+import { findAccount, localAccountIds } from '../system/accounts.ts';
 import { type Lock, waitForLock } from '../system/fs/locks.ts';
 import type { Bus } from '../system/systemd/bus.ts';
 import { getMachine, listMachineNames } from '../system/systemd/machines.ts';
@@ -43,6 +44,15 @@ export async function runningRanges(ctx: Context, bus: Bus, except: string): Pro
   return used;
 }
 
+/**
+ * The account that has an id of a range, or was given some of them; undefined when none has. Of accounts that are not
+ * in this machine's files those are found whose ids nspawn asks for too.
+ */
+export async function accountIn(ctx: Context, range: UidRange): Promise<string | undefined> {
+  const local = (await localAccountIds()).find((ids) => rangesOverlap(ids, range));
+  return local?.by ?? (await findAccount(idsToLookUp(range), ctx));
+}
+
 /** A range that nobody has, held until it stands in the container's record. */
 export interface ReservedRange extends AsyncDisposable {
   readonly range: UidRange;
@@ -50,9 +60,10 @@ export interface ReservedRange extends AsyncDisposable {
 
 /**
  * Finds a range for a container: nspawn's own pick for its name if that is free, else the next free one (contract
- * 4.3), and none of `except`. No other allocation happens until it is disposed; by then it must be in the record.
+ * 4.3), with ids of no account and none of `except`. No other allocation happens until it is disposed; by then it must be in the record.
  *
- * @throws SdmeError `state.conflict` when all are taken; `dbus`, `io`
+ * @throws SdmeError `state.conflict` when all are taken; `process.failed` when accounts cannot be asked for; `dbus`,
+ * `io`
  */
 export async function reserveUidRange(
   ctx: Context,
@@ -64,12 +75,17 @@ export async function reserveUidRange(
   const target = { kind: 'userns', name: 'shift', mode: 'exclusive' } as const;
   const lock: Lock = await waitForLock(layout, target, ctx.signal);
   try {
-    const used = [
+    const used: UidRange[] = [
       ...except,
+      ...(await localAccountIds()),
       ...(await recordedRanges(layout, container)),
       ...(await runningRanges(ctx, bus, container)),
     ];
-    const range = allocateUidRange(container, used);
+    let range = allocateUidRange(container, used);
+    while ((await findAccount(idsToLookUp(range), ctx)) !== undefined) {
+      used.push(range);
+      range = allocateUidRange(container, used);
+    }
     return { range, [Symbol.asyncDispose]: () => lock.release() };
   } catch (error) {
     await lock.release();

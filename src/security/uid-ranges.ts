@@ -51,12 +51,27 @@ export function rangesOverlap(a: UidRange, b: UidRange): boolean {
   return a.base < b.base + b.size && b.base < a.base + a.size;
 }
 
+/** The first base behind a range. */
+function slotAfter({ base, size }: UidRange): number {
+  return Math.ceil((base + size) / uidRangeSize) * uidRangeSize;
+}
+
+/**
+ * The ids of a range of which nspawn asks whether an account has them (systemd, src/nspawn/nspawn.c, uid_shift_pick;
+ * contract 4.1): of each slot the first and the last but one.
+ */
+export function idsToLookUp({ base, size }: UidRange): number[] {
+  const slots = Array.from({ length: size / uidRangeSize }, (_, slot) => base + slot * uidRangeSize);
+  return slots.flatMap((first) => [first, first + uidRangeSize - 2]);
+}
+
 /** The last UID behind the window: a range of several slots may begin at the last base only if it fits. */
 const windowEnd = uidBaseMax + uidRangeSize;
 
 /**
  * A range of `slots` times 65,536 UIDs for a machine that overlaps none of `used`: nspawn's own pick if it is
- * free, else the next free one behind it, from the start of the window after its end (contract 4.3).
+ * free, else the next free one behind it, from the start of the window after its end (contract 4.3). What is behind a
+ * long range of others is one try away.
  *
  * @throws SdmeError `state.conflict` when 100 tries find none
  */
@@ -65,8 +80,10 @@ export function allocateUidRange(machine: string, used: readonly UidRange[], slo
   let base = pickedUidBase(machine);
   for (let tries = 0; tries < 100; tries += 1) {
     const candidate = { base, size };
-    if (base + size <= windowEnd && !used.some((range) => rangesOverlap(range, candidate))) return candidate;
-    base = base + uidRangeSize > uidBaseMax ? uidBaseMin : base + uidRangeSize;
+    const other = used.find((range) => rangesOverlap(range, candidate));
+    if (base + size <= windowEnd && other === undefined) return candidate;
+    const after = Math.max(base + uidRangeSize, other === undefined ? 0 : slotAfter(other));
+    base = after > uidBaseMax ? uidBaseMin : after;
   }
   throw new SdmeError(
     'state.conflict',

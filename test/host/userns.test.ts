@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chownSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -127,6 +127,43 @@ describe('user namespaces without copying', { skip: outsideTestHost(), timeout: 
       );
       await remove(name);
     }
+  });
+
+  test('a range with ids of an account, or given to one, is nobody else’s, whenever the account came', async () => {
+    const name = 'squatted';
+    const slot = (index: number): number => pickedUidBase(name) + index * uidRangeSize;
+    const recorded = (): number =>
+      Number(/^USERNS_SHIFT=(\d+)$/m.exec(readFileSync(store.layout.stateFile(name), 'utf8'))?.[1]);
+    await using accounts = new AsyncDisposableStack();
+    const account = async (user: string, ...options: string[]): Promise<void> => {
+      await output('useradd', '--badname', '--no-create-home', ...options, user);
+      accounts.defer(async () => void (await output('userdel', user)));
+    };
+    const given = (index: number): string[] => ['--add-subuids', `${slot(index)}-${slot(index) + 9}`];
+    await account('squat', '--uid', `${slot(0)}`, '--no-user-group', '--gid', '0');
+    await output('groupadd', '--gid', `${slot(1) + 1000}`, 'squatters');
+    accounts.defer(async () => void (await output('groupdel', 'squatters')));
+    await output('usermod', ...given(2), 'squat');
+    // One that is in no file of accounts: systemd's own source of them knows it (nss-systemd(8)).
+    const dropIn = `/etc/userdb/${slot(3)}.user`;
+    mkdirSync('/etc/userdb', { recursive: true });
+    writeFileSync(dropIn, JSON.stringify({ userName: 'elsewhere', uid: slot(3), gid: 0 }));
+    accounts.defer(() => rmSync(dropIn));
+    assert.match(await output('getent', 'passwd', `${slot(3)}`), /^elsewhere:/);
+    await made(name);
+    assert.equal(recorded(), slot(4));
+
+    await output('usermod', ...given(4), 'squat');
+    const lines = await start(name);
+    assert.equal(lines[0], `warning: UID range ${slot(4)} conflicts with ids of account 'squat'`);
+    assert.equal(recorded(), slot(5));
+    const owners = await ownersBelow(upper(name));
+    assert.deepEqual(
+      owners.filter(({ uid }) => uid < slot(5) || uid >= slot(6)),
+      [],
+    );
+    assert.equal(await output('systemctl', 'show', '-P', 'ActiveState', `sdme@${name}.service`), 'active\n');
+    await remove(name);
   });
 
   test('a container whose unit was killed comes back with its mounts and its files', async () => {

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { sipHash24 } from '../../../src/security/siphash.ts';
 import {
   allocateUidRange,
+  idsToLookUp,
   pickedUidBase,
   rangesOverlap,
   type UidRange,
@@ -80,6 +81,20 @@ test('behind the last slot the search goes on at the first', () => {
   const base = pickedUidBase(machine);
   const upToTheEnd: UidRange = { base, size: uidBaseMax + uidRangeSize - base };
   assert.deepEqual(allocateUidRange(machine, [upToTheEnd]), { base: uidBaseMin, size: uidRangeSize });
+});
+
+test('what lies behind a range that somebody else has half the window of is found', () => {
+  const base = pickedUidBase('web');
+  const half: UidRange = { base: base - 5, size: 2000 * uidRangeSize };
+  assert.deepEqual(allocateUidRange('web', [half]), {
+    base: base + 2000 * uidRangeSize,
+    size: uidRangeSize,
+  });
+});
+
+test('accounts are asked for as nspawn does, in every slot of a range', () => {
+  const range: UidRange = { base: uidBaseMin, size: 2 * uidRangeSize };
+  assert.deepEqual(idsToLookUp(range), [524_288, 589_822, 589_824, 655_358]);
 });
 
 test('a full window is an error, not an overlap', () => {
