@@ -66,6 +66,9 @@ export function nspawnArguments(record: ContainerRecord, facts: ArgumentFacts = 
   const userns = record.USERNS !== undefined;
   return [
     ...networkArguments(record, facts),
+    // Else nspawn makes directories below the container's /var by name, whatever links lead it to, and shows it the
+    // journals of any other machine whose id it took for its own.
+    '--link-journal=no',
     ...record.BINDS.map((bind) => bindArgument(bind, userns && facts.deviceNode(bind.host) === undefined)),
     ...record.ENVS.map((env) => `--setenv=${env}`),
     ...(facts.ociPodNetns === undefined

@@ -15,6 +15,7 @@ import { rehearseBinds } from './bind-mapping.ts';
 import type { ContainerDeps } from './deps.ts';
 import { enableUnit } from './enable-container.ts';
 import { type LayerFacts, planLayer } from './layer-plan.ts';
+import { demandPlainTree } from './link-guard.ts';
 import { clearName, isOwnWork, makerFile } from './name-conflicts.ts';
 import { newRecord } from './new-record.ts';
 import { type OciVolume, wireOciPorts, wireOciVolumes } from './oci-wiring.ts';
@@ -175,6 +176,7 @@ export async function createContainer(
   await using users = await settleUsers(ctx, bus, wired.record, deps);
   const { record } = users;
   writeLayer(join(layout.containerDir(name), 'upper'), root, planLayer(record, facts));
+  await demandPlainTree(record, layout, []);
   giveLayerToUsers(record, deps);
   await makeVolumes(volumes, record, layout, undo);
   await rehearseBinds(ctx, record);

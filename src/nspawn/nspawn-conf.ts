@@ -2,6 +2,7 @@ import type { Layout } from '../base/paths.ts';
 import { applicationBindPaths, demandApartBinds } from './application-binds.ts';
 import { type ArgumentFacts, bindArgument, nspawnArguments } from './arguments.ts';
 import { layerMounts, layersOf, submountPaths } from './layer-mounts.ts';
+import { guardedPaths, refuseSymlinks } from './link-guard.ts';
 import { unixExportPath } from './nspawn-leftovers.ts';
 import type { ContainerRecord } from './record.ts';
 import { pendingFile } from './shift-pending.ts';
@@ -14,9 +15,11 @@ export interface UnitPrograms {
   readonly umount: string;
   readonly nsenter: string;
   readonly busctl: string;
+  readonly sh: string;
 }
 
 export interface NspawnConfOptions {
+  /** With bind mounts where they go in the rootfs. */
   readonly record: ContainerRecord;
   readonly layout: Pick<Layout, 'containerDir' | 'rootfsDir'>;
   readonly programs: UnitPrograms;
@@ -52,6 +55,12 @@ function mountLines({ record, layout, programs, submounts }: NspawnConfOptions):
   return layerMounts(record, layersOf(record, layout, submounts)).map(
     (mount) => `ExecStartPre=${mount.optional ? '-' : ''}${quoteCommand(programs.mount, mount.arguments)}`,
   );
+}
+
+/** What must be no symlink is looked at in the mounted tree, which systemd also makes by itself. */
+function guardLine({ record, layout, programs, submounts }: NspawnConfOptions): string {
+  const paths = guardedPaths(record, layout, submounts, 'merged').map(({ at }) => at);
+  return `ExecStartPre=${quoteCommand(programs.sh, ['-c', refuseSymlinks, 'sh', ...paths])}`;
 }
 
 /**
@@ -143,6 +152,7 @@ export function nspawnConfText(options: NspawnConfOptions): string {
     ...deviceLines(options),
     'ExecStart=',
     ...mountLines(options),
+    guardLine(options),
     startLine(options),
     ...unmountLines(options),
     ...assertLines(options),

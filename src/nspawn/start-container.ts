@@ -12,6 +12,7 @@ import { rehearseBinds } from './bind-mapping.ts';
 import { waitForBoot } from './boot-wait.ts';
 import type { ContainerDeps } from './deps.ts';
 import { logJournalTail } from './journal-tail.ts';
+import { demandPlainTree } from './link-guard.ts';
 import { clearNspawnLeftovers } from './nspawn-leftovers.ts';
 import { refuseNamesake } from './own-machine.ts';
 import { ensurePreshift } from './preshift.ts';
@@ -54,7 +55,9 @@ async function prepare(
   await ensurePreshift(ctx, record, deps);
   await makeContainerStore(deps.layout);
   await setLayerModes(containerDir);
-  await writeUnits(bus, record, await prepareSubmounts(record, deps), deps, ctx);
+  const submounts = await prepareSubmounts(record, deps);
+  await demandPlainTree(record, deps.layout, submounts);
+  await writeUnits(bus, record, submounts, deps, ctx);
 }
 
 /** A unit that systemd would not even begin to start gets no drop-ins, unless it must start at the next boot. */

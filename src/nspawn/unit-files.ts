@@ -12,6 +12,7 @@ import { plainFacts } from './arguments.ts';
 import { boundDevices } from './bound-devices.ts';
 import type { ContainerDeps } from './deps.ts';
 import { limitsConfText } from './limits-conf.ts';
+import { withBindDestinations } from './link-guard.ts';
 import { nspawnConfText, type UnitPrograms } from './nspawn-conf.ts';
 import type { ContainerRecord } from './record.ts';
 import { demandSystemd } from './systemd-floor.ts';
@@ -24,6 +25,7 @@ async function findPrograms(): Promise<UnitPrograms> {
     umount: await findProgram('umount'),
     nsenter: await findProgram('nsenter'),
     busctl: await findProgram('busctl'),
+    sh: await findProgram('sh'),
   };
 }
 
@@ -79,7 +81,7 @@ export async function writeUnits(
   });
   const devices = await boundDevices(record);
   const conf = nspawnConfText({
-    record,
+    record: withBindDestinations(record, layout),
     layout,
     programs: await findPrograms(),
     facts: { ...plainFacts, deviceNode: (path) => devices.get(path) },

@@ -5,8 +5,10 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { open, readlink } from 'node:fs/promises';
@@ -192,6 +194,54 @@ describe('escapes from a strict container', { skip: outsideTestHost(), timeout: 
     ];
     const ways = ['strict', 'plain'].map((name) => `open-read=${outside(name)}`);
     assert.deepEqual(await attempt(nobody, ways), ['EACCES', 'EACCES']);
+  });
+
+  test('links where systemd-nspawn makes files of its own at a start lead it nowhere on the host', async () => {
+    const name = 'planted';
+    const shared = '/var/tmp/escape-shared';
+    mkdirSync(`${shared}/host`, { recursive: true });
+    stack.defer(() => rmSync(shared, { recursive: true }));
+    await containers.create(name, { ...strict, binds: [`${shared}:/data/shared`], started: true });
+    const ownId = (await containers.inside(name, 'cat', '/etc/machine-id')).trim();
+    // What it may write to is laid over /run, so that nspawn's files there lead wherever links in it say.
+    const over = [
+      `ln -sfn ${secret} /data/shared/host/container-manager`,
+      'mv /data /away && mkdir /data && ln -s /run /data/shared',
+    ];
+    await containers.inside(name, 'sh', '-ec', over.join('\n'));
+    await containers.stop(name);
+    const before = { ...statSync(secret), names: readdirSync(victim) };
+    const upper = `${store.layout.containerDir(name)}/upper`;
+    const starts = async (): Promise<void> => {
+      await assert.rejects(containers.start(name), { code: 'state.conflict', message: /is a symlink/ });
+      // As systemd does by itself at boot.
+      await assert.rejects(output('systemctl', 'start', `sdme@${name}.service`));
+      const said = await output('journalctl', '--unit', `sdme@${name}.service`, '--lines=10', '--output=cat');
+      assert.match(said, /is a symlink, which would be followed on the host/);
+    };
+    await starts();
+    rmSync(`${upper}/data`, { recursive: true });
+
+    for (const path of ['dev', 'run']) {
+      rmSync(`${upper}/${path}`, { recursive: true, force: true });
+      symlinkSync(victim, `${upper}/${path}`);
+      await starts();
+      rmSync(`${upper}/${path}`);
+    }
+    // Nor does it make the directories of a journal, or find there one whose id the container took.
+    renameSync(`${upper}/var/log`, `${upper}/var/away`);
+    symlinkSync(victim, `${upper}/var/log`);
+    const journal = `/var/log/journal/${ownId}`;
+    mkdirSync(journal, { recursive: true });
+    stack.defer(() => rmSync(journal, { recursive: true }));
+    await containers.start(name);
+    assert.ok(!existsSync(`${victim}/journal`));
+    assert.doesNotMatch(await containers.inside(name, 'cat', '/proc/self/mountinfo'), /\/var\/log\/journal/);
+    await containers.remove(name);
+
+    const after = statSync(secret);
+    assert.deepEqual(readdirSync(victim), before.names);
+    assert.deepEqual([after.mtimeMs, after.size], [before.mtimeMs, before.size]);
   });
 
   test("links in the container's tree lead what the host does later nowhere on the host", async () => {

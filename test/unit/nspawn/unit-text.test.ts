@@ -8,9 +8,11 @@ import { layoutOf } from '../../../src/base/paths.ts';
 import { plainFacts } from '../../../src/nspawn/arguments.ts';
 import { deviceSpecifier } from '../../../src/nspawn/device-specifier.ts';
 import { limitsConfText } from '../../../src/nspawn/limits-conf.ts';
+import { refuseSymlinks } from '../../../src/nspawn/link-guard.ts';
 import { type NspawnConfOptions, nspawnConfText } from '../../../src/nspawn/nspawn-conf.ts';
 import { parseRecord } from '../../../src/nspawn/record.ts';
 import { dropInDirectory, templateUnitText, unitName } from '../../../src/nspawn/template-unit.ts';
+import { quoteCommand } from '../../../src/nspawn/unit-quote.ts';
 
 const layout = layoutOf('/var/lib/sdme', '/run/sdme');
 const programs = {
@@ -19,6 +21,7 @@ const programs = {
   umount: '/usr/bin/umount',
   nsenter: '/usr/bin/nsenter',
   busctl: '/usr/bin/busctl',
+  sh: '/bin/sh',
 };
 
 function conf(state: string, more: Partial<NspawnConfOptions> = {}): string {
@@ -33,6 +36,10 @@ function conf(state: string, more: Partial<NspawnConfOptions> = {}): string {
     ...more,
   });
 }
+
+/** The line by which systemd looks at what must be no symlink, in the tree that is mounted at `merged`. */
+const guard = (...paths: string[]): string =>
+  `ExecStartPre=${quoteCommand('/bin/sh', ['-c', refuseSymlinks, 'sh', ...paths])}`;
 
 const template = `\
 [Unit]
@@ -77,7 +84,8 @@ test('a default container has the nspawn.conf of contract 3.2', () => {
 [Service]
 ExecStart=
 ExecStartPre=/usr/bin/mount -t overlay overlay -o lowerdir=/var/lib/sdme/fs/debian,upperdir=/var/lib/sdme/containers/web/upper,workdir=/var/lib/sdme/containers/web/work /var/lib/sdme/containers/web/merged
-ExecStart=/usr/bin/systemd-nspawn --directory=/var/lib/sdme/containers/web/merged --machine=web --keep-unit --resolv-conf=auto --boot
+${guard('/var/lib/sdme/containers/web/merged/dev', '/var/lib/sdme/containers/web/merged/run')}
+ExecStart=/usr/bin/systemd-nspawn --directory=/var/lib/sdme/containers/web/merged --machine=web --keep-unit --resolv-conf=auto --link-journal=no --boot
 ExecStopPost=-/usr/bin/umount /var/lib/sdme/containers/web/merged
 `,
   );
@@ -127,7 +135,7 @@ test('every key of the record becomes its line and argument, in the order of con
     lines.find((line) => line.startsWith('ExecStart=/')),
     'ExecStart=/usr/bin/nsenter --net=/run/sdme/pods/p/netns -- /usr/bin/systemd-nspawn ' +
       '--directory=/var/lib/sdme/containers/web/merged --machine=web --keep-unit ' +
-      '--resolv-conf=off --network-zone=z --port=tcp:80:80 --port=udp:53:53 ' +
+      '--resolv-conf=off --network-zone=z --port=tcp:80:80 --port=udp:53:53 --link-journal=no ' +
       '--bind=/srv:/srv:idmap --bind=/dev/fuse:/dev/fuse "--bind-ro=/a b:/c:idmap" ' +
       '"--setenv=GREETING=hello $$USER 100%%" ' +
       '--bind-ro=/run/sdme/pods/q/netns:/run/sdme/oci-pod-netns ' +
@@ -169,7 +177,10 @@ test('a container does not start when what is bound into an application leads ov
 
 test('without a pod a private network is asked for, and nspawn looks after resolv.conf', () => {
   const line = conf('PRIVATE_NETWORK=1\nNETWORK_VETH=1\n');
-  assert.match(line, /--keep-unit --private-network --resolv-conf=auto --network-veth --boot/);
+  assert.match(
+    line,
+    /--keep-unit --private-network --resolv-conf=auto --network-veth --link-journal=no --boot/,
+  );
 });
 
 test('a chosen user namespace is named from the own one, and a wide one is not shifted by nspawn', () => {
@@ -193,6 +204,7 @@ test('a mapped user namespace binds the rootfs with moved ids below the overlay,
     [
       `ExecStartPre=/usr/bin/mount --bind -o X-mount.idmap=b:0:1587085312:65536 /var/lib/sdme/fs/debian ${dir}/lower`,
       `ExecStartPre=/usr/bin/mount -t overlay overlay -o lowerdir=${dir}/lower,upperdir=${dir}/upper,workdir=${dir}/work ${dir}/merged`,
+      guard(`${dir}/merged/dev`, `${dir}/merged/run`),
       `ExecStopPost=-/usr/bin/umount ${dir}/merged`,
       `ExecStopPost=-/usr/bin/umount ${dir}/lower`,
     ],
@@ -264,7 +276,7 @@ test('systemd itself finds no fault in the template and the drop-in', {
   try {
     // ExecStart must exist for systemd-analyze, so the programs are ones that every machine has.
     const sh = '/bin/sh';
-    const have = { nspawn: sh, mount: sh, umount: sh, nsenter: sh, busctl: sh };
+    const have = { nspawn: sh, mount: sh, umount: sh, nsenter: sh, busctl: sh, sh };
     const dropIn = conf(everything, { ...everythingFacts, programs: have });
     const unit = templateUnitText({ tasksMax: 16384, bootTimeout: 60, systemdVersion: 255 });
     const path = join(directory, 'sdme-check.service');
