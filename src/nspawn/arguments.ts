@@ -16,6 +16,8 @@ export interface ArgumentFacts {
   readonly ociPodNetns: string | undefined;
   /** First host UID of the user namespace this program runs in; 0 on a plain host. */
   readonly ownUsernsBase: number;
+  /** The calls of all groups that `SYSCALL_FILTER` denies. */
+  readonly deniedCalls: readonly string[];
 }
 
 /** Facts of a container without pods on a plain host. */
@@ -24,6 +26,7 @@ export const plainFacts: ArgumentFacts = {
   podHasDns: false,
   ociPodNetns: undefined,
   ownUsernsBase: 0,
+  deniedCalls: [],
 };
 
 /** A path inside `--bind=`, where nspawn takes `\` as an escape and `:` as a separator (systemd-nspawn(1)). */
@@ -80,6 +83,8 @@ export function nspawnArguments(record: ContainerRecord, facts: ArgumentFacts = 
     ...(record.NO_NEW_PRIVS === undefined ? [] : ['--no-new-privileges=yes']),
     ...(record.READ_ONLY === undefined ? [] : ['--read-only']),
     ...record.SYSCALL_FILTER.map((filter) => `--system-call-filter=${filter}`),
+    // nspawn's list names calls by other groups too, and what is denied comes off it only by its very name.
+    ...(facts.deniedCalls.length === 0 ? [] : [`--system-call-filter=~${facts.deniedCalls.join(' ')}`]),
   ];
 }
 

@@ -25,6 +25,7 @@ import { removeContainerFiles } from './remove-container.ts';
 import { gatherLayerFacts } from './rootfs-facts.ts';
 import { demandPreshift } from './shift-pending.ts';
 import { claimName, findRecord, writeRecord } from './state-file.ts';
+import { deniedCalls } from './system-call-filters.ts';
 import { demandSystemd } from './systemd-floor.ts';
 import { unitName } from './template-unit.ts';
 import { removeUnits } from './unit-files.ts';
@@ -155,6 +156,8 @@ export async function createContainer(
   // Once without the rootfs, so that a mistake in the options is found before anything is looked at.
   const draft = newRecord(input, unwired).record;
   await checkBinds(draft);
+  // For its mistakes: what it gives is worked out anew at every start.
+  await deniedCalls(draft.SYSCALL_FILTER, ctx);
   checkUmask();
   await demandSystemd(bus, ctx);
   await warnWithoutNetworkd(ctx, bus, draft);

@@ -15,6 +15,7 @@ import { limitsConfText } from './limits-conf.ts';
 import { withBindDestinations } from './link-guard.ts';
 import { nspawnConfText, type UnitPrograms } from './nspawn-conf.ts';
 import type { ContainerRecord } from './record.ts';
+import { deniedCalls } from './system-call-filters.ts';
 import { demandSystemd } from './systemd-floor.ts';
 import { dropInDirectory, templateUnitName, templateUnitText, unitDirectory } from './template-unit.ts';
 
@@ -84,7 +85,11 @@ export async function writeUnits(
     record: withBindDestinations(record, layout),
     layout,
     programs: await findPrograms(),
-    facts: { ...plainFacts, deviceNode: (path) => devices.get(path) },
+    facts: {
+      ...plainFacts,
+      deviceNode: (path) => devices.get(path),
+      deniedCalls: await deniedCalls(record.SYSCALL_FILTER, options),
+    },
     submounts,
     podNetns: undefined,
     restartSec: settings.restart_sec,

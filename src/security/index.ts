@@ -8,6 +8,12 @@ export {
   retainedCapabilities,
 } from './retained-capabilities.ts';
 export {
+  callsOfDeniedGroups,
+  parseSystemCallGroups,
+  type SystemCallGroups,
+  unknownFilters,
+} from './system-call-groups.ts';
+export {
   expandSecurity,
   type Security,
   type SecurityExpansion,

@@ -21,8 +21,11 @@ export async function installProbe(container: string, path: string): Promise<voi
     container,
     command: ['sh', '-ec', 'cat >"$1"; chmod 0755 "$1"', 'sh', path],
   });
+  const bytes = await readFile(await programPath('probe'));
   const child = spawn(program, args, { stdio: ['pipe', 'ignore', 'inherit'] });
-  child.stdin.end(await readFile(await programPath('probe')));
+  // One that ends without reading says why by its code.
+  child.stdin.on('error', () => {});
+  child.stdin.end(bytes);
   const [code] = await once(child, 'close');
   if (code !== 0) throw new Error(`the probe could not be put into ${container}`);
 }

@@ -143,6 +143,18 @@ describe('the container verbs', { skip: outsideTestHost(), timeout: 200_000 }, (
         '',
         /^Error: invalid system call filter: Mount$/m,
       ],
+      [
+        'create web -r debian --system-call-filter ~nosuchcall',
+        1,
+        '',
+        /^Error: unknown system call filter: ~nosuchcall; /m,
+      ],
+      [
+        'create web -r debian --strict --system-call-filter @nosuch',
+        1,
+        '',
+        /^Error: unknown system call filter: @nosuch; /m,
+      ],
       ['create web -r debian --oci-env A=1', 1, '', /^Error: --oci-env requires an OCI app rootfs$/m],
       ['ps', 0, 'no containers found\n', ''],
     ]));

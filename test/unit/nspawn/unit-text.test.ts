@@ -117,6 +117,7 @@ const everythingFacts: Partial<NspawnConfOptions> = {
     podHasDns: true,
     ociPodNetns: '/run/sdme/pods/q/netns',
     ownUsernsBase: 0,
+    deniedCalls: ['ioperm', 'mount'],
   },
 };
 
@@ -141,7 +142,8 @@ test('every key of the record becomes its line and argument, in the order of con
       '--bind-ro=/run/sdme/pods/q/netns:/run/sdme/oci-pod-netns ' +
       '--private-users=pick --private-users-ownership=auto ' +
       '--drop-capability=CAP_SYS_PTRACE --drop-capability=CAP_NET_RAW --capability=CAP_BPF ' +
-      '--no-new-privileges=yes --read-only --system-call-filter=~@mount --system-call-filter=~@raw-io --boot',
+      '--no-new-privileges=yes --read-only --system-call-filter=~@mount --system-call-filter=~@raw-io ' +
+      '"--system-call-filter=~ioperm mount" --boot',
   );
 });
 
