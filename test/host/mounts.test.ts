@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { listContainers } from '../../src/nspawn/index.ts';
 import { type ContainerStore, containerStore, output, outsideTestHost } from '../helpers/container-host.ts';
 import { type Containers, containersOf } from '../helpers/containers.ts';
+import { debianImage } from '../helpers/debian-image.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
@@ -124,5 +125,43 @@ describe('mounts of containers', { skip: outsideTestHost(), timeout: 200_000 }, 
       await containers.remove(name);
     };
     await Promise.all([tries('plain', {}), tries('hardened', { tier: 'hardened' }), tries('strict', strict)]);
+  });
+
+  test('a rootfs that could be written to is the same after containers of every kind changed their files', async () => {
+    const rootfs = store.layout.rootfsDir('writable');
+    await output('cp', '-a', (await debianImage()).root, rootfs);
+    // A time of change cannot be set, so it tells of all that is written, given away or renamed.
+    const state = async (): Promise<Set<string>> => {
+      const format = '%P %y %m %U:%G %s %n %T@ %C@ %l\\n';
+      return new Set((await output('find', rootfs, '-printf', format)).split('\n'));
+    };
+    const before = await state();
+    const change = [
+      'echo changed >>/etc/issue',
+      'chmod 0700 /usr/bin/passwd',
+      'chown 1000 /etc/fstab',
+      'rm /usr/bin/id',
+      'mv /usr/share/doc /usr/share/moved',
+    ].join(' && ');
+    await using shifting = containersOf({
+      ...store,
+      settings: { ...store.settings, userns_mapping: 'shift' },
+    });
+    const kinds = {
+      plain: { by: containers, input: {} },
+      mapped: { by: containers, input: { userns: true } },
+      shifted: { by: shifting, input: { userns: true } },
+    };
+    await Promise.all(
+      Object.entries(kinds).map(async ([name, { by, input }]) => {
+        await by.create(name, { ...input, rootfs: 'writable', started: true });
+        await by.inside(name, 'sh', '-ec', change);
+        await by.stop(name);
+        await by.start(name);
+        assert.equal(await by.inside(name, 'stat', '-c', '%a', '/usr/bin/passwd'), '700\n');
+        await by.remove(name);
+      }),
+    );
+    assert.deepEqual([...(await state()).symmetricDifference(before)], []);
   });
 });
