@@ -34,8 +34,8 @@ export function controlFlowProblems(steps: readonly Step[], isStartedByKernel: b
         problems.add('a way leads off the end');
         continue;
       }
-      if (subroutine !== undefined && (step.step === 'call' || step.step === 'call import'))
-        problems.add(`subroutine ${subroutine} calls ${step.step === 'call' ? step.to : step.name}`);
+      if (subroutine !== undefined && (step.step === 'call' || step.step === 'call function'))
+        problems.add(`subroutine ${subroutine} calls ${step.step === 'call' ? step.to : 'a function'}`);
       if (subroutine === undefined && step.step === 'return') problems.add('a return outside of subroutines');
       if (step.step === 'goto' || step.step === 'if') waiting.push(places.get(step.to) ?? index);
       if (!ends(step)) waiting.push(index + 1);

@@ -4,12 +4,16 @@
  * instructions. All arithmetic is on 64 bits.
  */
 
-/** A value that a step reads: a number, a variable, or the address of a text or of a scratch slot. */
+/**
+ * A value that a step reads: a number, a variable, or the address of a text, of a scratch slot or of a function of
+ * another shared object, which is 0 for an optional one that no object has.
+ */
 export type Operand =
   | number
   | { readonly variable: string }
   | { readonly text: string }
-  | { readonly slot: string };
+  | { readonly slot: string }
+  | { readonly imported: string };
 
 /** Relations of two numbers: `above` and `below` compare without sign, `<` and `>=` with sign. */
 export type Relation = '==' | '!=' | '<' | '>=' | 'above' | 'below';
@@ -52,8 +56,13 @@ export type Step =
   /** The first step of a function that C code calls; its arguments go into the variables, in order. */
   | { readonly step: 'enter function'; readonly name: string; readonly parameters: readonly string[] }
   | { readonly step: 'leave function'; readonly result: Operand }
-  /** Calls a function of another shared object without arguments. */
-  | { readonly step: 'call import'; readonly name: string; readonly into: string };
+  /** Calls a C function by its address, with four operands at most. */
+  | {
+      readonly step: 'call function';
+      readonly at: string;
+      readonly operands: readonly Operand[];
+      readonly into: string;
+    };
 
 /** A whole program. */
 export interface Program {
@@ -78,6 +87,7 @@ export const goTo = (to: string): Step => ({ step: 'goto', to });
 export const variable = (name: string): { readonly variable: string } => ({ variable: name });
 export const text = (name: string): Operand => ({ text: name });
 export const slot = (name: string): Operand => ({ slot: name });
+export const imported = (name: string): Operand => ({ imported: name });
 export const set = (name: string, operand: Operand): Step => ({ step: 'set', variable: name, operand });
 export const load = (name: string, bytes: 1 | 4 | 8, at: string, offset = 0): Step => ({
   step: 'load',
@@ -127,6 +137,12 @@ export const when = (
 export const systemCall = (name: string, operands: readonly Operand[], into: string): Step => ({
   step: 'system call',
   name,
+  operands,
+  into,
+});
+export const callFunction = (at: string, operands: readonly Operand[], into: string): Step => ({
+  step: 'call function',
+  at,
   operands,
   into,
 });

@@ -55,6 +55,7 @@ function setRegister(code: Code, frame: Frame, to: Register, operand: Operand): 
   if (typeof operand === 'number') assemble.moveNumber(code, to, operand);
   else if ('variable' in operand) assemble.move(code, to, frame.register(operand.variable));
   else if ('text' in operand) assemble.addressOf(code, to, `text:${operand.text}`);
+  else if ('imported' in operand) assemble.loadLiteral(code, to, `import:${operand.imported}`);
   else assemble.addNumber(code, to, stackPointer, frame.slotOffset(operand.slot));
 }
 
@@ -154,9 +155,9 @@ function lowerStep(code: Code, frame: Frame, step: Step): void {
       assemble.addNumber(code, stackPointer, stackPointer, frame.size);
       assemble.ret(code, linkRegister);
       break;
-    case 'call import':
-      assemble.loadLiteral(code, scratch, `import:${step.name}`);
-      assemble.callRegister(code, scratch);
+    case 'call function':
+      for (const [index, operand] of step.operands.entries()) setRegister(code, frame, index, operand);
+      assemble.callRegister(code, frame.register(step.at));
       assemble.move(code, frame.register(step.into), 0);
       break;
     default:

@@ -1,9 +1,10 @@
 /** System call numbers of AArch64 (Linux, include/uapi/asm-generic/unistd.h). */
 const numbers: Readonly<Record<string, number>> = {
-  dup: 23,
+  fcntl: 25,
   mount: 40,
   chdir: 49,
   openat: 56,
+  close: 57,
   write: 64,
   readlinkat: 78,
   capget: 90,

@@ -27,6 +27,15 @@ const tags = {
   symbolEntry: 11,
 } as const;
 
+/** A function of another object. An optional one may be missing everywhere, and its address is 0 then. */
+export interface Import {
+  readonly name: string;
+  readonly optional: boolean;
+}
+
+/** st_info of a global function, and of an untyped global or weak symbol (gABI, chapter 4, "Symbol Table"). */
+const symbolInfo = { exported: 0x12, needed: 0x10, optional: 0x20 } as const;
+
 const symbolSize = 24;
 const relaSize = 24;
 const pageSize = 0x10000;
@@ -55,7 +64,7 @@ function stringTable(names: readonly string[]): { bytes: Uint8Array; offsets: nu
   return { bytes: new TextEncoder().encode(all), offsets };
 }
 
-/** The System V hash table with one bucket: five names need no spread. Index 0 is the undefined symbol. */
+/** The System V hash table with one bucket: so few names need no spread. Index 0 is the undefined symbol. */
 function writeHashTable(writer: ReturnType<typeof newWriter>, symbols: number): void {
   writer.u32(1);
   writer.u32(symbols + 1);
@@ -71,9 +80,9 @@ function writeHashTable(writer: ReturnType<typeof newWriter>, symbols: number): 
 export function writeSharedObject(
   architecture: Architecture,
   code: Code,
-  options: { readonly exports: readonly string[]; readonly imports: readonly string[] },
+  options: { readonly exports: readonly string[]; readonly imports: readonly Import[] },
 ): Uint8Array {
-  const names = [...options.exports, ...options.imports];
+  const names = [...options.exports, ...options.imports.map(({ name }) => name)];
   const strings = stringTable(names);
 
   const hashAt = headerSize + 4 * programHeaderSize;
@@ -90,7 +99,7 @@ export function writeSharedObject(
   const dataSize = dynamicSize + 8 * options.imports.length;
 
   const external = new Map(
-    options.imports.map((name, index) => [`import:${name}`, importsAddress + 8 * index - textAt]),
+    options.imports.map(({ name }, index) => [`import:${name}`, importsAddress + 8 * index - textAt]),
   );
   const { bytes, labels } = code.finish(external);
 
@@ -121,14 +130,15 @@ export function writeSharedObject(
   writer.seek(hashAt);
   writeHashTable(writer, names.length);
 
-  // Symbols (gABI, chapter 4): name, info (global function or untyped), other, section, value, size.
+  // Symbols: name, info, other, section, value, size.
   writer.seek(symbolsAt + symbolSize);
   for (const [index, name] of names.entries()) {
     const exported = index < options.exports.length;
+    const { optional = false } = options.imports[index - options.exports.length] ?? {};
     const address = exported ? textAt + (labels.get(name) ?? 0) : 0;
     if (exported && !labels.has(name)) throw new RangeError(`no function ${name} to export`);
     writer.u32(strings.offsets[index] ?? 0);
-    writer.u8(exported ? 0x12 : 0x10);
+    writer.u8(symbolInfo[exported ? 'exported' : optional ? 'optional' : 'needed']);
     writer.u8(0);
     // Any section number but 0 says "defined here"; there are no sections to number.
     writer.u16(exported ? 1 : 0);

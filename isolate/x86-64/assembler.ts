@@ -106,6 +106,11 @@ export const assemble = {
     code.emit(rex(true, registers[to], 0), 0x8d, modrm(0, registers[to], 5));
     emitDistance(code, label);
   },
+  /** MOV r64, [rip + distance]: REX.W 8B /r. */
+  loadAt(code: Code, to: Register, label: string): void {
+    code.emit(rex(true, registers[to], 0), 0x8b, modrm(0, registers[to], 5));
+    emitDistance(code, label);
+  },
   /** LEA r64, [base + displacement]: REX.W 8D /r. */
   addressAt(code: Code, to: Register, base: Register, displacement: number): void {
     code.emit(rex(true, registers[to], registers[base]), 0x8d);
@@ -158,10 +163,10 @@ export const assemble = {
     if (registers[register] > 7) code.emit(0x41);
     code.emit(0xff, modrm(3, 4, registers[register]));
   },
-  /** CALL [rip + distance]: FF /2. */
-  callThrough(code: Code, label: string): void {
-    code.emit(0xff, modrm(0, 2, 5));
-    emitDistance(code, label);
+  /** CALL r/m64: FF /2. */
+  callRegister(code: Code, register: Register): void {
+    if (registers[register] > 7) code.emit(0x41);
+    code.emit(0xff, modrm(3, 2, registers[register]));
   },
   /** RET: C3. */
   ret(code: Code): void {

@@ -61,6 +61,7 @@ function setRegister(code: Code, frame: Frame, to: Register, operand: Operand): 
   if (typeof operand === 'number') assemble.moveNumber(code, to, operand);
   else if ('variable' in operand) assemble.move(code, to, frame.register(operand.variable));
   else if ('text' in operand) assemble.addressOf(code, to, `text:${operand.text}`);
+  else if ('imported' in operand) assemble.loadAt(code, to, `import:${operand.imported}`);
   else assemble.addressAt(code, to, 'rsp', frame.slotOffset(operand.slot));
 }
 
@@ -151,8 +152,10 @@ function lowerStep(code: Code, frame: Frame, step: Step): void {
       for (const register of [...variableRegisters].reverse()) assemble.pop(code, register);
       assemble.ret(code);
       break;
-    case 'call import':
-      assemble.callThrough(code, `import:${step.name}`);
+    case 'call function':
+      for (const [index, operand] of step.operands.entries())
+        setRegister(code, frame, at(callRegisters, index, 'arguments of a function'), operand);
+      assemble.callRegister(code, frame.register(step.at));
       assemble.move(code, frame.register(step.into), 'rax');
       break;
     default:

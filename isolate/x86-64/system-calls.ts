@@ -1,13 +1,14 @@
 /** System call numbers of x86-64 (Linux, arch/x86/entry/syscalls/syscall_64.tbl). */
 const numbers: Readonly<Record<string, number>> = {
   write: 1,
+  close: 3,
   rt_sigprocmask: 14,
-  dup: 32,
   fork: 57,
   execve: 59,
   exit: 60,
   wait4: 61,
   kill: 62,
+  fcntl: 72,
   chdir: 80,
   setuid: 105,
   setgid: 106,

@@ -60,7 +60,11 @@ export const serverConfigs = {
   redis: {
     User: 'redis',
     WorkingDir: '/var/lib/redis',
-    Cmd: ['redis-server', '--save', '', '--protected-mode', 'no', '--port', '6390'],
+    // Its log is opened by path, with fopen(3).
+    Cmd: [
+      ...['redis-server', '--save', '', '--protected-mode', 'no', '--port', '6390'],
+      ...['--logfile', '/dev/stdout'],
+    ],
     ExposedPorts: { '6390/tcp': {} },
   },
   postgres: {

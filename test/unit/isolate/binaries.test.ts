@@ -6,6 +6,7 @@ import { type Architecture, assembleProgram, devfdShim, isolateBinary } from '..
 import {
   back,
   call,
+  callFunction,
   goTo,
   label,
   type Program,
@@ -120,8 +121,9 @@ test('a program with a way that leads nowhere is refused: subroutines that call,
     problemsOf([...start, label('outer'), when('a', '==', 0, 'far'), back, ...far, ...inner]),
     ['subroutine outer calls inner'],
   );
-  const abroad: Step = { step: 'call import', name: 'puts', into: 'a' };
-  assert.deepEqual(problemsOf([...start, label('outer'), abroad, back]), ['subroutine outer calls puts']);
+  assert.deepEqual(problemsOf([...start, label('outer'), callFunction('a', [], 'a'), back]), [
+    'subroutine outer calls a function',
+  ]);
   assert.deepEqual(problemsOf([back]), ['a return outside of subroutines']);
   assert.deepEqual(problemsOf([set('a', 1)]), ['a way leads off the end']);
   const endless: Step = { step: 'enter function', name: 'f', parameters: [] };

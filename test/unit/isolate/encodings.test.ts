@@ -90,6 +90,8 @@ describe('x86-64 encodings, read back by objdump', { skip: noObjdump('x86-64') ?
       expected.push(`pop ${a}`);
       x86.jumpTo(code, a);
       expected.push(`jmp ${a}`);
+      x86.callRegister(code, a);
+      expected.push(`call ${a}`);
       for (const operation of x86Operations) {
         x86.arithmeticNumber(code, operation, a, 0x7f0);
         expected.push(`${operation} ${a},0x7f0`);
@@ -130,7 +132,7 @@ describe('x86-64 encodings, read back by objdump', { skip: noObjdump('x86-64') ?
       for (const [condition] of x86Jumps) x86.jumpIf(code, condition, 'start');
       x86.jumpIf(code, 'above', 'end');
       x86.addressOf(code, 'r9', 'end');
-      x86.callThrough(code, 'end');
+      x86.loadAt(code, 'r9', 'end');
       code.label('end');
     });
     const lines = disassemble('x86-64', bytes);
@@ -139,8 +141,8 @@ describe('x86-64 encodings, read back by objdump', { skip: noObjdump('x86-64') ?
       `jmp ${end}`,
       ...x86Jumps.map(([, name]) => `${name} 0x0`),
       `ja ${end}`,
-      'lea r9,[rip+0x6]',
-      'call QWORD PTR [rip+0x0]',
+      'lea r9,[rip+0x7]',
+      'mov r9,QWORD PTR [rip+0x0]',
     ]);
   });
 });
