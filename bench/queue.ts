@@ -96,7 +96,7 @@ async function ourWorker(engine: Engine, mode: JournalMode, turn: number): Promi
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   const seconds = (performance.now() - began) / 1000;
-  await worker.stop({ graceMs: 5000, limitMs: 1000 });
+  await worker.stop({ graceMs: 5000, undoMs: 0, farewellMs: 1000 });
   return jobs / seconds;
 }
 

@@ -20,10 +20,11 @@ export interface ConsumerOptions {
 
 /** Takes jobs from one of the host's queues. */
 export interface Consumer {
-  /** Takes no more; resolves when what it had has been settled (which may take for ever: see `force`). */
+  /**
+   * Takes no more; resolves when what it had has been settled and the queue has been told, which takes for ever
+   * while the queue does not answer. BullMQ cannot be hurried once it closes: `close(true)` is the same promise.
+   */
   close(): Promise<void>;
-  /** Lets go at once, whatever is running. */
-  force(): Promise<void>;
 }
 
 /**
@@ -79,5 +80,5 @@ export function startConsumer(options: ConsumerOptions): Consumer {
     options.onTrouble();
   });
   worker.on('stalled', (id) => log.warn({ queue, job: id }, 'delivered again, as its lock had run out'));
-  return { close: () => worker.close(), force: () => worker.close(true) };
+  return { close: () => worker.close() };
 }

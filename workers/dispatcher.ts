@@ -45,6 +45,8 @@ export interface Dispatcher {
   cancel(id: string): boolean;
   /** From now on deliveries are handed back untouched. */
   stopTaking(): void;
+  /** Resolves when no job is in hand. */
+  settled(): Promise<void>;
   /** Aborts all jobs in hand with `job.handed-back`. */
   handBackAll(): void;
   /** Resolves when the writes that end jobs have arrived. */
@@ -158,6 +160,10 @@ export function makeDispatcher(parts: DispatcherParts): Dispatcher {
     },
     stopTaking: () => {
       taking = false;
+    },
+    settled: async () => {
+      // A job that is ending may still ask for a child.
+      while (inHand.size > 0) await Promise.allSettled([...inHand.values()].map((job) => job.settled));
     },
     handBackAll: () => {
       const reason = new SdmeError('job.handed-back', 'the worker stops; the job goes back to the queue');

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { QueueTarget } from '../src/queue/connections.ts';
 import { embeddedFiles } from '../src/queue/embedded-files.ts';
+import { farewellLimitMs, undoLimitMs } from '../src/queue/stop-times.ts';
 import { type HeldLock, takeFlock } from '../src/system/exec/flock.ts';
 import { makeIdleWatch } from './idle.ts';
 import type { Synchronous } from './journal/entries.ts';
@@ -37,8 +38,6 @@ export interface WorkerEnd {
   readonly submitLock?: HeldLock;
 }
 
-/** How long handlers may take to undo their work after they were told to. */
-const undoLimitMs = 10_000;
 const idleLookMs = 1_000;
 
 /** Where the queue of a worker with these settings is. */
@@ -91,7 +90,12 @@ export async function runWorkerProcess(options: WorkerProcessOptions): Promise<W
   await aborted(AbortSignal.any([stop, broken.signal, idle.signal]));
   if (broken.signal.aborted) return { reason: 'broken' };
   const graceMs = idle.signal.aborted ? 0 : settings.shutdown_grace * 1_000;
-  const ended = await worker.stop({ graceMs, limitMs: undoLimitMs, now: options.stopNow });
+  const ended = await worker.stop({
+    graceMs,
+    undoMs: undoLimitMs,
+    farewellMs: farewellLimitMs,
+    now: options.stopNow,
+  });
   if (submitLock !== undefined) return { reason: ended ? 'idle' : 'forced', submitLock };
   return { reason: ended ? 'stopped' : 'forced' };
 }

@@ -3,10 +3,9 @@ import { layoutFor, loadSettings } from '../src/config/load.ts';
 import { embeddedFiles, trimLog } from '../src/queue/embedded-files.ts';
 import { countLiveJobs } from '../src/queue/embedded-work.ts';
 import { localHostId } from '../src/queue/local-host.ts';
+import { workerStopMs } from '../src/queue/stop-times.ts';
 import { supervise } from './supervise-run.ts';
 
-/** Time the worker gets to undo what its jobs began, beyond what it gives the jobs themselves. */
-const undoMs = 10_000;
 const trimEveryMs = 5 * 60_000;
 
 const log = (message: string): void => console.log(`${new Date().toISOString()} supervisor: ${message}`);
@@ -30,7 +29,7 @@ export async function superviseMain(workerFile: string): Promise<number> {
     const end = await supervise({
       layout,
       worker: { program: process.execPath, args: [workerFile], env: definedOnly(process.env) },
-      workerGraceMs: settings.shutdown_grace * 1000 + undoMs,
+      workerGraceMs: workerStopMs(settings.shutdown_grace),
       hasWork: async () => (await countLiveJobs(layout.queueSocket, host)) > 0,
       signal: stop.signal,
       log,

@@ -45,14 +45,19 @@ export interface RunningWorker {
   /** True when nothing of this host is queued, waiting or running. @throws when the queue cannot be asked */
   isIdle(): Promise<boolean>;
   /**
-   * Takes no more jobs, lets those in hand finish for `graceMs`, hands back the rest, and lets go of what has
-   * not ended `limitMs` later. Resolves true when everything has ended.
+   * Takes no more jobs, lets those in hand finish for `graceMs`, and hands back the rest, which get `undoMs`.
+   * Then the queue gets `farewellMs` to be told; one that does not answer keeps nobody longer. Resolves true when
+   * all jobs have ended.
    */
-  stop(limits: {
-    readonly graceMs: number;
-    readonly limitMs: number;
-    readonly now?: AbortSignal;
-  }): Promise<boolean>;
+  stop(limits: StopLimits): Promise<boolean>;
+}
+
+/** How long a worker may take to stop; `now` cuts the grace short. */
+export interface StopLimits {
+  readonly graceMs: number;
+  readonly undoMs: number;
+  readonly farewellMs: number;
+  readonly now?: AbortSignal;
 }
 
 /** Four bulk jobs for each slot wait in hand for their slots; control jobs wait for nothing but locks. */
@@ -138,36 +143,41 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     stop: async (limits) => {
       const ended = await stopConsumers(consumers, dispatcher, limits);
       giveUp.abort();
-      if (!ended) await Promise.all(consumers.map((consumer) => consumer.force()));
-      connection.commands.disconnect();
+      await connection.close();
       await Promise.race([opened.disposeAsync(), delay(1_000)]);
       return ended;
     },
   };
 }
 
-/** True when all jobs have settled and their ends are written. */
+/**
+ * True when all jobs have settled. What the queue could not be told is told by the next worker: the journal has the
+ * outcomes, and BullMQ delivers again what was not handed back.
+ */
 async function stopConsumers(
   consumers: readonly Consumer[],
   dispatcher: Dispatcher,
-  { graceMs, limitMs, now }: { graceMs: number; limitMs: number; now?: AbortSignal },
+  { graceMs, undoMs, farewellMs, now }: StopLimits,
 ): Promise<boolean> {
-  const closed = Promise.all(consumers.map((consumer) => consumer.close()))
-    .then(() => dispatcher.written())
-    .then(() => true);
+  const closed = Promise.all(consumers.map((consumer) => consumer.close())).then(() => dispatcher.written());
+  closed.catch(() => {});
   dispatcher.stopTaking();
-  if (await within(closed, graceMs, now)) return true;
-  dispatcher.handBackAll();
-  return within(closed, limitMs, undefined);
+  let settled = await within(dispatcher.settled(), graceMs, now);
+  if (!settled) {
+    dispatcher.handBackAll();
+    settled = await within(dispatcher.settled(), undoMs, undefined);
+  }
+  if (settled) await within(closed, farewellMs, undefined);
+  return settled;
 }
 
 /** Whether `done` came within the time, which `hurry` cuts short. */
-async function within(done: Promise<boolean>, ms: number, hurry: AbortSignal | undefined): Promise<boolean> {
+async function within(done: Promise<void>, ms: number, hurry: AbortSignal | undefined): Promise<boolean> {
   const timer = new AbortController();
   const signal = hurry === undefined ? timer.signal : AbortSignal.any([timer.signal, hurry]);
   const late = delay(ms, false, { signal }).catch(() => false);
   try {
-    return await Promise.race([done, late]);
+    return await Promise.race([done.then(() => true), late]);
   } finally {
     timer.abort();
   }

@@ -41,7 +41,10 @@ async function asks(question: 'is-active' | 'is-failed', name: string): Promise<
   return code === 0;
 }
 
-/** Writes the units if they changed, and starts the worker's, which brings the queue's. */
+/**
+ * Writes the units if they changed, and starts both. The worker's is named first and brings the queue's, which
+ * would not stay without it; the queue's is named so that systemctl tells when it cannot be started.
+ */
 export async function startUnits(units: EmbeddedUnits): Promise<void> {
   await mkdir(runtimeUnitDir, { recursive: true });
   const changed = [await putUnit(units.queue), await putUnit(units.worker)];
@@ -51,7 +54,7 @@ export async function startUnits(units: EmbeddedUnits): Promise<void> {
     timeoutMs: systemctlLimitMs,
     accept: [0, 1, 5],
   });
-  await run('systemctl', ['start', units.worker.name], { timeoutMs: systemctlLimitMs });
+  await run('systemctl', ['start', units.worker.name, units.queue.name], { timeoutMs: systemctlLimitMs });
 }
 
 /** Writes a unit whole; true when it was not there like this already. */

@@ -7,6 +7,7 @@ import { findServerProgram, prepareEmbeddedDirectories } from '../queue/embedded
 import { clearFailure, embeddedFiles, readFailure } from '../queue/embedded-files.ts';
 import { probeEmbedded, waitEmbedded } from '../queue/embedded-probe.ts';
 import { embeddedUnitNames, embeddedUnits } from '../queue/embedded-units.ts';
+import { workerStopMs } from '../queue/stop-times.ts';
 import { type HeldLock, takeFlock } from '../system/exec/flock.ts';
 import { localEnvironment } from './local-environment.ts';
 import { startSupervisor } from './local-processes.ts';
@@ -91,7 +92,7 @@ async function startAll(layout: Layout, options: LocalOptions, units: boolean): 
   const environment = localEnvironment(settings, configFile, options.environment);
   const server = await findServerProgram();
   if (units && (await systemdAnswers())) {
-    const stopSeconds = settings.shutdown_grace + 10;
+    const stopSeconds = workerStopMs(settings.shutdown_grace) / 1_000;
     await startUnits(embeddedUnits({ layout, server, worker: programs.worker, environment, stopSeconds }));
   } else {
     await startSupervisor(layout, programs.supervisor, environment);

@@ -24,6 +24,7 @@ export interface QueueConnection extends AsyncDisposable {
   readonly commands: Redis;
   /** For subscriptions only; made at the first call. After a break they have to be made anew. */
   subscriber(): Promise<Redis>;
+  /** Ends the connections. What still waits for an answer is rejected. */
   close(): Promise<void>;
 }
 
@@ -61,8 +62,9 @@ export async function connectQueue(target: QueueTarget, options: ConnectOptions)
   await ready(commands, target, options.patienceMs);
   let subscribing: Promise<Redis> | undefined;
   const close = async (): Promise<void> => {
-    commands.disconnect();
-    (await subscribing?.catch(() => undefined))?.disconnect();
+    end(commands);
+    const subscriber = await subscribing?.catch(() => undefined);
+    if (subscriber !== undefined) end(subscriber);
   };
   return {
     target,
@@ -82,6 +84,17 @@ export async function connectQueue(target: QueueTarget, options: ConnectOptions)
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/**
+ * Ends a connection, and rejects what waits for it. Between two tries to connect, ioredis only drops the next try
+ * and leaves commands pending for ever; it ends one that has never connected ("wait") as it should.
+ */
+function end(redis: Redis): void {
+  redis.disconnect();
+  if (redis.status !== 'reconnecting') return;
+  redis.status = 'wait';
+  redis.disconnect();
 }
 
 /** How a target is named in messages; a URL's password stays out of them. */
@@ -116,7 +129,7 @@ async function ready(redis: Redis, target: QueueTarget, patienceMs: number): Pro
         timer = setTimeout(() => reject(unavailable()), patienceMs);
     });
   } catch (error) {
-    redis.disconnect();
+    end(redis);
     throw error;
   } finally {
     clearTimeout(timer);

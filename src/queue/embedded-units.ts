@@ -48,24 +48,32 @@ export function embeddedUnitNames(layout: Pick<Layout, 'dataDir' | 'runtimeDir'>
   return { queue: `sdme-queue${suffix}.service`, worker: `sdme-worker${suffix}.service` };
 }
 
+const startLimits = ['StartLimitIntervalSec=60', 'StartLimitBurst=60'] as const;
+
 /**
  * Texts of the units. Starting the worker's starts the server's, which ends when the worker has ended
- * (StopWhenUnneeded=). The server needs neither network nor capabilities. Start limits are wide, as a job that
- * kills its worker is failed by the worker after a stated number of crashes, and the queue must go on.
+ * (StopWhenUnneeded=). The worker wants the server and does not require it: with Requires= the start of a server
+ * that has died would first stop the worker, with all it runs (systemd.unit(5)). The server needs neither network
+ * nor capabilities. Start limits are wide, as a job that kills its worker is failed by the worker after a stated
+ * number of crashes, and the queue must go on.
  */
 export function embeddedUnits(options: EmbeddedUnitOptions): EmbeddedUnits {
   const names = embeddedUnitNames(options.layout);
   const queue = unitText([
     [
       'Unit',
-      [`Description=Job queue of sdme (${specifierSafe(options.layout.dataDir)})`, 'StopWhenUnneeded=yes'],
+      [
+        `Description=Job queue of sdme (${specifierSafe(options.layout.dataDir)})`,
+        'StopWhenUnneeded=yes',
+        ...startLimits,
+      ],
     ],
     [
       'Service',
       [
         'Type=exec',
         `ExecStart=${commandLine([options.server, ...embeddedServerArguments(options.layout)])}`,
-        'Restart=on-failure',
+        'Restart=always',
         'RestartSec=100ms',
         'TimeoutStopSec=15s',
         'UMask=0077',
@@ -82,10 +90,9 @@ export function embeddedUnits(options: EmbeddedUnitOptions): EmbeddedUnits {
       'Unit',
       [
         `Description=Worker of sdme (${specifierSafe(options.layout.dataDir)})`,
-        `Requires=${names.queue}`,
+        `Wants=${names.queue}`,
         `After=${names.queue}`,
-        'StartLimitIntervalSec=60',
-        'StartLimitBurst=60',
+        ...startLimits,
       ],
     ],
     [

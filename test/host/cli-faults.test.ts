@@ -103,6 +103,25 @@ describe('the command line when something is in its way', {
     assert.deepEqual(await leftovers(), []);
   });
 
+  test('the death of the server of the queue is noticed by no running job, and by no command', async () => {
+    const { worker, queue } = embeddedUnitNames(store.layout);
+    const pid = async (unit: string): Promise<number> =>
+      Number(await output('systemctl', 'show', '-P', 'MainPID', unit));
+    const call = sdme.start(['fs', 'import', slow.url('outlasting.tar')]);
+    await begun('outlasting');
+    const runs = await pid(worker);
+    // More often than systemd starts a unit within its usual limits.
+    for (let i = 0; i < 7; i += 1) {
+      process.kill(await pid(queue), 'SIGKILL');
+      assert.match(await sdme.ok('job', 'ls', '--limit', '1'), / outlasting$/m);
+    }
+    const { id, state, attempt, crashes } = await newest();
+    assert.deepEqual([state, attempt, crashes, await pid(worker)], ['running', 1, 0, runs]);
+    assert.deepEqual((await sdme.run('job', 'cancel', id)).stdout, `${id} cancelled\n`);
+    assert.equal((await call.ended).code, exitCodes.failure.code);
+    assert.deepEqual(await leftovers(), []);
+  });
+
   test('a reader that goes away is no failure of a listing', async () => {
     assert.equal(await shell('./sdme job ls --json-pretty | head -c 1 >/dev/null; echo $PIPESTATUS'), '0\n');
     assert.equal(await shell('./sdme ps | head -0; echo $PIPESTATUS'), '0\n');

@@ -25,3 +25,15 @@ test('who could not listen while the server was away can when it is back', async
     return heard.includes('now');
   });
 });
+
+test('a command that waits for a server that is gone is rejected when its connection is closed', async () => {
+  await using redis = await startRedis();
+  const patienceMs = Number.POSITIVE_INFINITY;
+  await using connection = await connectQueue({ socket: redis.socket }, { name: 'sdme-test', patienceMs });
+  await redis.kill();
+  const waiting = connection.commands.ping();
+  await waitFor('a try to fail', () => connection.commands.status === 'reconnecting');
+  const rejected = assert.rejects(waiting, /Connection is closed/);
+  await connection.close();
+  await rejected;
+});

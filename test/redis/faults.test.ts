@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { keyPrefix } from '../../src/queue/keys.ts';
+import { workerStopMs } from '../../src/queue/stop-times.ts';
 import { bullJobOptions, openBullQueues } from '../../src/queue/submission.ts';
 import { startEngine } from '../helpers/job-engine.ts';
 import { waitFor } from '../helpers/wait-for.ts';
@@ -182,6 +183,39 @@ test('a worker that is told to stop lets short jobs finish and hands back the ot
   await engine.until(long.id, ['running']);
   assert.ok(Date.now() - begun < 3_000);
   assert.deepEqual([(await engine.record(long.id)).attempt, (await engine.record(long.id)).crashes], [1, 0]);
+});
+
+test('a worker that has nothing in hand ends though the queue is gone', async () => {
+  await using engine = await startEngine();
+  const worker = await engine.startWorker({ settings: { shutdown_grace: 60 } });
+  const { id } = await engine.submit(touchJob, { text: '' });
+  await engine.until(id, ends);
+  await engine.redis.kill();
+  const told = Date.now();
+  worker.kill('SIGTERM');
+  assert.deepEqual(await worker.ended, { code: 0, signal: null, reason: 'stopped' });
+  const took = Date.now() - told;
+  assert.ok(took < workerStopMs(0) - 5_000, `ended after ${took} ms`);
+});
+
+test('a job that cannot be handed back, as the queue is gone, runs again and counts as no crash', async () => {
+  await using engine = await startEngine();
+  const worker = await engine.startWorker({ settings: { shutdown_grace: 0 } });
+  const { id } = await engine.submit(sleepJob, sleep({ ms: 60_000 }));
+  await engine.until(id, ['running']);
+  await engine.redis.kill();
+  const told = Date.now();
+  worker.kill('SIGTERM');
+  assert.equal((await worker.ended).reason, 'forced');
+  const took = Date.now() - told;
+  assert.ok(took < workerStopMs(0) - 5_000, `ended after ${took} ms`);
+  assert.ok((await engine.effects()).some(({ what }) => what === 'undone'));
+  await engine.redis.start();
+  await engine.startWorker();
+  await waitFor('its second run', async () => {
+    return (await engine.effects()).filter(({ what }) => what === 'begin').length === 2;
+  });
+  assert.deepEqual((await engine.until(id, ['running'])).crashes, 0);
 });
 
 test('a second signal does not wait for the grace', async () => {

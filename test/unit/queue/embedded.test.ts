@@ -77,7 +77,7 @@ test('the worker unit brings the queue unit, which ends when it is not needed an
   assert.match(queue.text, /^StopWhenUnneeded=yes$/m);
   assert.match(queue.text, /^ExecStart="\/usr\/bin\/redis-server" "--port" "0" /m);
   assert.equal(worker.name, 'sdme-worker.service');
-  assert.match(worker.text, /^Requires=sdme-queue\.service$/m);
+  assert.match(worker.text, /^Wants=sdme-queue\.service$/m);
   assert.match(worker.text, /^After=sdme-queue\.service$/m);
   assert.match(worker.text, /^Environment="SDME_DATADIR=\/var\/lib\/sdme"$/m);
   assert.match(worker.text, /^ExecStart="\/opt\/node" "\/opt\/sdme\/workers\/main\.ts"$/m);
