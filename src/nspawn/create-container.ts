@@ -12,6 +12,7 @@ import { disableUnits } from '../system/systemd/unit-files.ts';
 import { unitState } from '../system/systemd/units.ts';
 import { demandApartBinds } from './application-binds.ts';
 import { rehearseBinds } from './bind-mapping.ts';
+import { resolveBindSources } from './bind-sources.ts';
 import type { ContainerDeps } from './deps.ts';
 import { enableUnit } from './enable-container.ts';
 import { type LayerFacts, planLayer } from './layer-plan.ts';
@@ -165,7 +166,7 @@ export async function createContainer(
   const root = await requireRootfs(input, layout);
   const facts = await gatherLayerFacts(root, deps, input.ociEnvs);
   const planned = newRecord(input, { ...unwired, isNixos: facts.isNixos, applications: facts.applications });
-  const wired = wireApplications(planned.record, facts, input, layout);
+  const wired = wireApplications(await resolveBindSources(planned.record), facts, input, layout);
   demandApartBinds(wired.record);
   const { volumes, notes } = wired;
   for (const note of [...planned.notes, ...notes]) ctx.log.info(note);

@@ -1,11 +1,10 @@
-import { lstat } from 'node:fs/promises';
 import { SdmeError } from '../base/errors.ts';
 import type { Layout } from '../base/paths.ts';
-import { errnoOf } from '../system/failure.ts';
 import { lowerDirectory } from './arguments.ts';
 import { bindDestination, isInFreshMount } from './bind-destination.ts';
 import { type LayerPaths, layersOf } from './layer-mounts.ts';
 import type { ContainerRecord } from './record.ts';
+import { isSymlink, prefixesOf } from './symlinks.ts';
 
 /*
  * systemd-nspawn builds a container's tree while the host's root is still its own. Most paths in it it looks up as the
@@ -30,11 +29,6 @@ export function withBindDestinations(record: ContainerRecord, { rootfsDir }: Lay
   const rootfs = lowerDirectory(record, rootfsDir);
   const place = (path: string): string => bindDestination(rootfs, path);
   return { ...record, BINDS: record.BINDS.map((bind) => ({ ...bind, container: place(bind.container) })) };
-}
-
-function prefixesOf(path: string): string[] {
-  const names = path.split('/').filter((name) => name !== '');
-  return names.map((_name, index) => `/${names.slice(0, index + 1).join('/')}`);
 }
 
 /**
@@ -68,16 +62,6 @@ export function guardedPaths(
   return [...new Set([...madeIn, ...paths])].map((path) => ({ path, at: locate(path) }));
 }
 
-async function isSymlink(path: string): Promise<boolean> {
-  try {
-    return (await lstat(path)).isSymbolicLink();
-  } catch (cause) {
-    // What lies below no directory is no link either; nspawn refuses it by itself.
-    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(cause) ?? '')) return false;
-    throw new SdmeError('io', `cannot look at ${path}`, { cause });
-  }
-}
-
 /**
  * Makes sure that nspawn would follow no link of a container's tree out of it. For containers that do not run.
  * @throws SdmeError `state.conflict`, `input.invalid`, `io`
@@ -102,7 +86,3 @@ export async function demandPlainTree(
     );
   }
 }
-
-/** A shell's command that fails when one of its arguments is a symlink: systemd also starts a container by itself. */
-export const refuseSymlinks =
-  'for path do if [ -L "$path" ]; then echo "$path is a symlink, which would be followed on the host" >&2; exit 1; fi; done';

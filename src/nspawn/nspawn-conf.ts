@@ -1,11 +1,13 @@
 import type { Layout } from '../base/paths.ts';
 import { applicationBindPaths, demandApartBinds } from './application-binds.ts';
 import { type ArgumentFacts, bindArgument, nspawnArguments } from './arguments.ts';
+import { guardedSources } from './bind-sources.ts';
 import { layerMounts, layersOf, submountPaths } from './layer-mounts.ts';
-import { guardedPaths, refuseSymlinks } from './link-guard.ts';
+import { guardedPaths } from './link-guard.ts';
 import { unixExportPath } from './nspawn-leftovers.ts';
 import type { ContainerRecord } from './record.ts';
 import { pendingFile } from './shift-pending.ts';
+import { refuseSymlinks } from './symlinks.ts';
 import { escapeSpecifiers, quoteArgument, quoteCommand } from './unit-quote.ts';
 
 /** Absolute paths of the programs a unit calls. */
@@ -21,7 +23,7 @@ export interface UnitPrograms {
 export interface NspawnConfOptions {
   /** With bind mounts where they go in the rootfs. */
   readonly record: ContainerRecord;
-  readonly layout: Pick<Layout, 'containerDir' | 'rootfsDir'>;
+  readonly layout: Pick<Layout, 'containerDir' | 'rootfsDir' | 'dataDir'>;
   readonly programs: UnitPrograms;
   readonly facts: ArgumentFacts;
   /** Mount points below the host's root that a host-root clone overlays too, e.g. `/home`. */
@@ -59,7 +61,8 @@ function mountLines({ record, layout, programs, submounts }: NspawnConfOptions):
 
 /** What must be no symlink is looked at in the mounted tree, which systemd also makes by itself. */
 function guardLine({ record, layout, programs, submounts }: NspawnConfOptions): string {
-  const paths = guardedPaths(record, layout, submounts, 'merged').map(({ at }) => at);
+  const inTree = guardedPaths(record, layout, submounts, 'merged').map(({ at }) => at);
+  const paths = [...guardedSources(record, layout), ...inTree];
   return `ExecStartPre=${quoteCommand(programs.sh, ['-c', refuseSymlinks, 'sh', ...paths])}`;
 }
 

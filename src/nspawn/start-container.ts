@@ -9,6 +9,7 @@ import { requireApparmorProfile } from './apparmor.ts';
 import { demandPlainBinds } from './application-binds.ts';
 import { lowerDirectory } from './arguments.ts';
 import { rehearseBinds } from './bind-mapping.ts';
+import { demandPlainSources } from './bind-sources.ts';
 import { waitForBoot } from './boot-wait.ts';
 import type { ContainerDeps } from './deps.ts';
 import { logJournalTail } from './journal-tail.ts';
@@ -51,6 +52,7 @@ async function prepare(
   await clearNspawnLeftovers(found.NAME, ctx);
   const record = await settleUserConflict(ctx, bus, found, deps);
   demandPlainBinds(record, [`${containerDir}/upper`, lowerDirectory(record, deps.layout.rootfsDir)]);
+  await demandPlainSources(record, deps.layout);
   await rehearseBinds(ctx, record);
   await ensurePreshift(ctx, record, deps);
   await makeContainerStore(deps.layout);

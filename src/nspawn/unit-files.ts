@@ -9,6 +9,7 @@ import { replaceFileIfChanged } from '../system/fs/replace-file.ts';
 import type { Bus, WaitOptions } from '../system/systemd/bus.ts';
 import { reloadUnits } from '../system/systemd/unit-files.ts';
 import { plainFacts } from './arguments.ts';
+import { demandPlainSources } from './bind-sources.ts';
 import { boundDevices } from './bound-devices.ts';
 import type { ContainerDeps } from './deps.ts';
 import { limitsConfText } from './limits-conf.ts';
@@ -66,6 +67,8 @@ async function writeTemplate(layout: Layout, text: string, signal: AbortSignal):
 /**
  * Writes the template unit and the container's drop-ins, each only when it changed, and tells systemd when any
  * did (contract 3.1, 3.2, 3.4). `submounts`: host mount points a host-root clone overlays too.
+ *
+ * @throws SdmeError `state.conflict` when a bind source is not what it was, `not-found`, `io`, `dbus`
  */
 export async function writeUnits(
   bus: Bus,
@@ -80,6 +83,7 @@ export async function writeUnits(
     bootTimeout: settings.boot_timeout,
     systemdVersion: version,
   });
+  await demandPlainSources(record, layout);
   const devices = await boundDevices(record);
   const conf = nspawnConfText({
     record: withBindDestinations(record, layout),

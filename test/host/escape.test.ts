@@ -199,9 +199,15 @@ describe('escapes from a strict container', { skip: outsideTestHost(), timeout: 
   test('links where systemd-nspawn makes files of its own at a start lead it nowhere on the host', async () => {
     const name = 'planted';
     const shared = '/var/tmp/escape-shared';
-    mkdirSync(`${shared}/host`, { recursive: true });
-    stack.defer(() => rmSync(shared, { recursive: true }));
-    await containers.create(name, { ...strict, binds: [`${shared}:/data/shared`], started: true });
+    const [outer, asked] = ['/var/tmp/escape-outer', '/var/tmp/escape-asked'];
+    for (const directory of [`${shared}/host`, `${outer}/sub`]) mkdirSync(directory, { recursive: true });
+    symlinkSync(outer, asked);
+    for (const path of [shared, outer, asked]) stack.defer(() => rmSync(path, { recursive: true }));
+    const binds = [`${shared}:/data/shared`, `${asked}:/outer`, `${outer}/sub:/sub`];
+    await containers.create(name, { ...strict, binds, started: true });
+    // A link is followed once, when the bind is asked for.
+    rmSync(asked);
+    symlinkSync(victim, asked);
     const ownId = (await containers.inside(name, 'cat', '/etc/machine-id')).trim();
     // What it may write to is laid over /run, so that nspawn's files there lead wherever links in it say.
     const over = [
@@ -212,20 +218,27 @@ describe('escapes from a strict container', { skip: outsideTestHost(), timeout: 
     await containers.stop(name);
     const before = { ...statSync(secret), names: readdirSync(victim) };
     const upper = `${store.layout.containerDir(name)}/upper`;
-    const starts = async (): Promise<void> => {
-      await assert.rejects(containers.start(name), { code: 'state.conflict', message: /is a symlink/ });
+    const refusesToStart = async (): Promise<void> => {
+      await assert.rejects(containers.start(name), { code: 'state.conflict', message: /is a symlink\b/ });
       // As systemd does by itself at boot.
       await assert.rejects(output('systemctl', 'start', `sdme@${name}.service`));
       const said = await output('journalctl', '--unit', `sdme@${name}.service`, '--lines=10', '--output=cat');
       assert.match(said, /is a symlink, which would be followed on the host/);
     };
-    await starts();
+    await refusesToStart();
     rmSync(`${upper}/data`, { recursive: true });
+    await containers.start(name);
+    assert.equal((await containers.inside(name, 'ls', '/outer')).trim(), 'sub');
+    await containers.inside(name, 'sh', '-ec', `rmdir /outer/sub && ln -s ${victim} /outer/sub`);
+    await containers.stop(name);
+    await refusesToStart();
+    rmSync(`${outer}/sub`);
+    mkdirSync(`${outer}/sub`);
 
     for (const path of ['dev', 'run']) {
       rmSync(`${upper}/${path}`, { recursive: true, force: true });
       symlinkSync(victim, `${upper}/${path}`);
-      await starts();
+      await refusesToStart();
       rmSync(`${upper}/${path}`);
     }
     // Nor does it make the directories of a journal, or find there one whose id the container took.

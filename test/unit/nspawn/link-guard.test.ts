@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { layoutOf } from '../../../src/base/paths.ts';
 import { bindDestination, followInRootfs } from '../../../src/nspawn/bind-destination.ts';
-import { demandPlainTree, guardedPaths, refuseSymlinks } from '../../../src/nspawn/link-guard.ts';
+import { demandPlainTree, guardedPaths } from '../../../src/nspawn/link-guard.ts';
 import { parseRecord } from '../../../src/nspawn/record.ts';
+import { refuseSymlinks } from '../../../src/nspawn/symlinks.ts';
 import { tempDir } from '../../helpers/temp-dir.ts';
 
 const box = (rootfs: string, ...binds: string[]) =>

@@ -8,9 +8,9 @@ import { layoutOf } from '../../../src/base/paths.ts';
 import { plainFacts } from '../../../src/nspawn/arguments.ts';
 import { deviceSpecifier } from '../../../src/nspawn/device-specifier.ts';
 import { limitsConfText } from '../../../src/nspawn/limits-conf.ts';
-import { refuseSymlinks } from '../../../src/nspawn/link-guard.ts';
 import { type NspawnConfOptions, nspawnConfText } from '../../../src/nspawn/nspawn-conf.ts';
 import { parseRecord } from '../../../src/nspawn/record.ts';
+import { refuseSymlinks } from '../../../src/nspawn/symlinks.ts';
 import { dropInDirectory, templateUnitText, unitName } from '../../../src/nspawn/template-unit.ts';
 import { quoteCommand } from '../../../src/nspawn/unit-quote.ts';
 
