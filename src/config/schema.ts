@@ -86,6 +86,12 @@ export const settingsSchema = z.strictObject({
     .describe(
       'how files get the ids of a user namespace: idmap maps mounts, shift gives copies away; auto: idmap where it works',
     ),
+  userns_nested_ranges: z
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe('ranges of 65536 more users for user namespaces inside of those of new containers'),
   default_storage_backend: z.enum(['', 'overlay']).default('').describe('storage of new containers'),
   host_id: z
     .string()

@@ -34,6 +34,10 @@ export const containerLimits = {
 /** Seconds `start` waits for the container to come up; default: `boot_timeout` of the settings. */
 export const bootTimeout = z.number().positive().max(86_400).optional();
 
+/** With one more for the container itself they fill the ids that nspawn picks from. */
+const mostNestedRanges = 28_663;
+const nestedProblem = `--userns-nested must be 0-${mostNestedRanges}`;
+
 const opaqueDirs = z
   .array(z.string().max(4096))
   .max(most)
@@ -70,6 +74,8 @@ const input = z
     /** Security tier; what it stands for is worked out on the host (contract 1.3). */
     tier: z.enum(['default', 'hardened', 'strict']).default('default'),
     userns: flag,
+    /** Ranges of 65,536 more users, for user namespaces inside; absent: as the settings say. */
+    usernsNested: z.number().int().min(0, nestedProblem).max(mostNestedRanges, nestedProblem).optional(),
     dropCapabilities: texts('a capability'),
     capabilities: texts('a capability'),
     noNewPrivileges: flag,

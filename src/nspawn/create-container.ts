@@ -18,6 +18,7 @@ import { enableUnit } from './enable-container.ts';
 import { type LayerFacts, planLayer } from './layer-plan.ts';
 import { demandPlainTree } from './link-guard.ts';
 import { clearName, isOwnWork, makerFile } from './name-conflicts.ts';
+import { refuseNesting } from './nested-preflight.ts';
 import { newRecord } from './new-record.ts';
 import { type OciVolume, wireOciPorts, wireOciVolumes } from './oci-wiring.ts';
 import { ensurePreshift } from './preshift.ts';
@@ -164,6 +165,7 @@ export async function createContainer(
   await warnWithoutNetworkd(ctx, bus, draft);
   await clearName(ctx, bus, name, layout);
   const root = await requireRootfs(input, layout);
+  await refuseNesting(ctx, draft, layout);
   const facts = await gatherLayerFacts(root, deps, input.ociEnvs);
   const planned = newRecord(input, { ...unwired, isNixos: facts.isNixos, applications: facts.applications });
   const wired = wireApplications(await resolveBindSources(planned.record), facts, input, layout);

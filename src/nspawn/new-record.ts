@@ -2,6 +2,7 @@ import { parseCapabilityList } from '../base/capabilities.ts';
 import type { ContainerCreateInput } from '../contracts/index.ts';
 import { parseBind, parseOpaqueDirs, splitCommaList } from '../contracts/index.ts';
 import { expandSecurity } from '../security/index.ts';
+import { uidRangeSize } from '../security/uid-ranges.ts';
 import { maskedServices } from './layer-plan.ts';
 import type { OciApplication } from './oci-wiring.ts';
 import type { ContainerRecord } from './record.ts';
@@ -16,6 +17,7 @@ export interface NewRecordFacts {
     readonly host_rootfs_opaque_dirs: string;
     readonly default_create_masked_services: string;
     readonly hardened_drop_caps: string;
+    readonly userns_nested_ranges: number;
     readonly restart_sec: number;
   };
 }
@@ -41,6 +43,12 @@ function diskNotes(input: ContainerCreateInput): string[] {
     : ['warning: --disk has no effect on overlay storage and is not stored'];
 }
 
+function nestedNotes({ usernsNested = 0 }: ContainerCreateInput, userns: boolean): string[] {
+  return usernsNested === 0 || userns
+    ? []
+    : ['warning: --userns-nested has no effect without --userns and is not stored'];
+}
+
 /**
  * The record that an input stands for, with its tier worked in (contract 1.2, 1.3). Ports and volumes of OCI
  * applications are not in it yet.
@@ -53,6 +61,7 @@ export function newRecord(input: ContainerCreateInput, facts: NewRecordFacts): N
     { ...input, hasInterface: withInterface, apparmorProfile: input.apparmorProfile },
     parseCapabilityList(facts.settings.hardened_drop_caps),
   );
+  const nested = input.usernsNested ?? facts.settings.userns_nested_ranges;
   const masked = input.maskedServices ?? splitCommaList(facts.settings.default_create_masked_services);
   const restarts = input.restart === 'on-failure';
   const [application, ...more] = facts.applications;
@@ -79,7 +88,7 @@ export function newRecord(input: ContainerCreateInput, facts: NewRecordFacts): N
     NO_NEW_PRIVS: yes(security.noNewPrivileges),
     READ_ONLY: yes(security.readOnly),
     USERNS_SHIFT: undefined,
-    USERNS_RANGE: undefined,
+    USERNS_RANGE: security.userns && nested > 0 ? (1 + nested) * uidRangeSize : undefined,
     USERNS_MAPPING: undefined,
     DROP_CAPS: [...security.dropCapabilities],
     ADD_CAPS: [...security.addCapabilities],
@@ -98,5 +107,5 @@ export function newRecord(input: ContainerCreateInput, facts: NewRecordFacts): N
     KUBE_YAML_HASH: undefined,
     others: new Map(),
   };
-  return { record, notes: [...notes, ...diskNotes(input)] };
+  return { record, notes: [...notes, ...diskNotes(input), ...nestedNotes(input, security.userns)] };
 }

@@ -16,7 +16,7 @@ import { type Pending, pendingFile, readPending } from './shift-pending.ts';
 import { readRecord } from './state-file.ts';
 import { prepareSubmounts } from './submount-layers.ts';
 import { unitName } from './template-unit.ts';
-import { uidRangeOf } from './user-range.ts';
+import { shiftFromRootfs, uidRangeOf } from './user-range.ts';
 
 /**
  * Has a container's files given away by a child job, if that was not finished before.
@@ -69,7 +69,8 @@ export async function preshiftContainer(
   let files = 0;
   // Killed before its record got another range, the container keeps the one it has.
   if (pending.from !== range.base) {
-    const shift = uidShift(pending.from, range.base, range.size);
+    const { from } = pending;
+    const shift = from === 0 ? shiftFromRootfs(range) : uidShift(from, range.base, range.size);
     const layers = layersOf(record, layout, await prepareSubmounts(record, deps));
     for (const [index, layer] of layers.entries()) {
       const item = `shift-${index}`;

@@ -3,7 +3,6 @@ import { resolve } from 'node:path';
 import { SdmeError } from '../base/errors.ts';
 import { shiftSmallTree } from '../security/shift/shift-small-tree.ts';
 import type { UidRange } from '../security/uid-ranges.ts';
-import { uidShift } from '../security/uid-shift.ts';
 import { pathExists } from '../system/fs/path-exists.ts';
 import { removeTree } from '../system/fs/remove-tree.ts';
 import { listMounts } from '../system/mounts.ts';
@@ -11,7 +10,7 @@ import type { ContainerDeps } from './deps.ts';
 import { type SubmountPaths, submountPaths } from './layer-mounts.ts';
 import { type ContainerRecord, isHostRoot } from './record.ts';
 import { chooseSubmounts, pathsIn, submountComponent } from './submounts.ts';
-import { mappedRange } from './user-range.ts';
+import { mappedRange, shiftFromRootfs } from './user-range.ts';
 import { writeLayer } from './write-layer.ts';
 
 /**
@@ -36,7 +35,7 @@ async function makeUpper(
     mountPoint,
     hidden.map((path) => ({ kind: 'opaque', path })),
   );
-  if (users !== undefined) shiftSmallTree(staged, uidShift(0, users.base, users.size));
+  if (users !== undefined) shiftSmallTree(staged, shiftFromRootfs(users));
   await rename(staged, upper);
 }
 

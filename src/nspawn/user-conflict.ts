@@ -43,7 +43,10 @@ export async function settleUserConflict(
   ctx.log.warn(`warning: UID range ${range.base} conflicts with ${taker}`);
   // Files that still have other ids than the record says would be missed by a move from those it says.
   await ensurePreshift(ctx, record, deps);
-  await using reserved = await reserveUidRange(ctx, bus, record.NAME, deps.layout, [range]);
+  await using reserved = await reserveUidRange(ctx, bus, record.NAME, deps.layout, {
+    size: range.size,
+    except: [range],
+  });
   const { base, size } = reserved.range;
   ctx.log.warn(`falling back to nspawn's pick of a free range: ${base}`);
   const moved = { ...record, USERNS_SHIFT: base, USERNS_RANGE: size };

@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises';
 import type { Context } from '../base/context.ts';
 import { SdmeError } from '../base/errors.ts';
-import { shiftId, uidShift } from '../security/uid-shift.ts';
+import { shiftId } from '../security/uid-shift.ts';
 import { rehearseMounts } from '../system/mount-rehearsal.ts';
 import { type LayerPaths, layerMounts } from './layer-mounts.ts';
 import type { ContainerRecord } from './record.ts';
-import { mappedRange } from './user-range.ts';
+import { mappedRange, shiftFromRootfs } from './user-range.ts';
 
 /**
  * Tries a container's mounts, all of them and as its unit will make them, where nobody sees them. That they can be
@@ -24,7 +24,7 @@ export async function rehearseMapping(
   const mounts = layerMounts(record, layers).map((mount) => mount.arguments);
   const lowers = layers.map(({ lower }) => lower);
   const sources = await Promise.all(layers.map(({ source }) => stat(source)));
-  const shift = uidShift(0, range.base, range.size);
+  const shift = shiftFromRootfs(range);
   try {
     const owners = await rehearseMounts(mounts, lowers, ctx);
     for (const [index, { uid, gid }] of sources.entries()) {

@@ -2,7 +2,6 @@ import { mkdir } from 'node:fs/promises';
 import type { Context } from '../base/context.ts';
 import { SdmeError } from '../base/errors.ts';
 import { shiftSmallTree } from '../security/shift/shift-small-tree.ts';
-import { uidShift } from '../security/uid-shift.ts';
 import { removeTree } from '../system/fs/remove-tree.ts';
 import type { Bus } from '../system/systemd/bus.ts';
 import type { ContainerDeps } from './deps.ts';
@@ -10,7 +9,7 @@ import { type LayerPaths, layersOf } from './layer-mounts.ts';
 import type { ContainerRecord } from './record.ts';
 import { prepareSubmounts } from './submount-layers.ts';
 import { rehearseMapping } from './user-mapping.ts';
-import { uidRangeOf } from './user-range.ts';
+import { shiftFromRootfs, uidRangeOf } from './user-range.ts';
 import { reserveUidRange } from './user-range-allocation.ts';
 
 /** A record whose user namespace is settled. Its ids are kept from others until it is written and this disposed. */
@@ -67,7 +66,7 @@ export async function settleUsers(
   deps: ContainerDeps,
 ): Promise<SettledUsers> {
   if (record.USERNS === undefined) return { record, [Symbol.asyncDispose]: async () => {} };
-  const reserved = await reserveUidRange(ctx, bus, record.NAME, deps.layout);
+  const reserved = await reserveUidRange(ctx, bus, record.NAME, deps.layout, { size: record.USERNS_RANGE });
   try {
     const { base, size } = reserved.range;
     const chosen = await chooseMapping(ctx, { ...record, USERNS_SHIFT: base, USERNS_RANGE: size }, deps);
@@ -82,5 +81,5 @@ export async function settleUsers(
 export function giveLayerToUsers(record: ContainerRecord, { layout }: ContainerDeps): void {
   const range = record.USERNS_MAPPING === undefined ? undefined : uidRangeOf(record);
   if (range === undefined) return;
-  shiftSmallTree(`${layout.containerDir(record.NAME)}/upper`, uidShift(0, range.base, range.size));
+  shiftSmallTree(`${layout.containerDir(record.NAME)}/upper`, shiftFromRootfs(range));
 }

@@ -1,7 +1,13 @@
 import type { Context } from '../base/context.ts';
 import { SdmeError } from '../base/errors.ts';
 import type { Layout } from '../base/paths.ts';
-import { allocateUidRange, idsToLookUp, rangesOverlap, type UidRange } from '../security/uid-ranges.ts';
+import {
+  allocateUidRange,
+  idsToLookUp,
+  rangesOverlap,
+  type UidRange,
+  uidRangeSize,
+} from '../security/uid-ranges.ts';
 import { findAccount, localAccountIds } from '../system/accounts.ts';
 import { type Lock, waitForLock } from '../system/fs/locks.ts';
 import type { Bus } from '../system/systemd/bus.ts';
@@ -58,6 +64,14 @@ export interface ReservedRange extends AsyncDisposable {
   readonly range: UidRange;
 }
 
+/** What a range must be. */
+export interface RangeRequest {
+  /** A multiple of a slot's 65,536 ids; absent: one. */
+  readonly size?: number | undefined;
+  /** Ranges that are not wanted. */
+  readonly except?: readonly UidRange[];
+}
+
 /**
  * Finds a range for a container: nspawn's own pick for its name if that is free, else the next free one (contract
  * 4.3), with ids of no account and none of `except`. No other allocation happens until it is disposed; by then it must be in the record.
@@ -70,7 +84,7 @@ export async function reserveUidRange(
   bus: Bus,
   container: string,
   layout: Layout,
-  except: readonly UidRange[] = [],
+  { size = uidRangeSize, except = [] }: RangeRequest = {},
 ): Promise<ReservedRange> {
   const target = { kind: 'userns', name: 'shift', mode: 'exclusive' } as const;
   const lock: Lock = await waitForLock(layout, target, ctx.signal);
@@ -81,10 +95,11 @@ export async function reserveUidRange(
       ...(await recordedRanges(layout, container)),
       ...(await runningRanges(ctx, bus, container)),
     ];
-    let range = allocateUidRange(container, used);
+    const slots = size / uidRangeSize;
+    let range = allocateUidRange(container, used, slots);
     while ((await findAccount(idsToLookUp(range), ctx)) !== undefined) {
       used.push(range);
-      range = allocateUidRange(container, used);
+      range = allocateUidRange(container, used, slots);
     }
     return { range, [Symbol.asyncDispose]: () => lock.release() };
   } catch (error) {

@@ -18,9 +18,15 @@ export function parseUidMap(text: string): UidMapping[] {
     );
 }
 
-/** True for the map of the initial namespace: every id is itself. */
+/** True for a map in which every id is itself, as in the initial namespace. */
 export function isIdentityMap(mappings: readonly UidMapping[]): boolean {
   return mappings.every(({ inside, outside }) => inside === outside);
+}
+
+/** True for the map of the initial namespace itself: all ids, each itself (user_namespaces(7)). */
+export function isInitialMap(mappings: readonly UidMapping[]): boolean {
+  const [only, ...more] = mappings;
+  return more.length === 0 && only?.inside === 0 && only.outside === 0 && only.size === 0xffff_ffff;
 }
 
 /** The user namespace of a process as its uid map; none for a process that is gone. */

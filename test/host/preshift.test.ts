@@ -106,6 +106,7 @@ describe('user namespaces by giving files away', { skip: outsideTestHost(), time
       name: 'moved',
       rootfs: 'debian',
       userns: true,
+      usernsNested: 1,
       enable: true,
     });
     const { ctx } = loggedContext();
@@ -131,6 +132,8 @@ describe('user namespaces by giving files away', { skip: outsideTestHost(), time
     assert.match(started.stderr, new RegExp(`UID range ${taken} conflicts with running container 'resumed'`));
     assert.notEqual(baseOf('moved'), taken);
     checkOwners('moved', baseOf('moved'));
+    const map = await sdme.ok('exec', 'moved', 'cat', '/proc/self/uid_map');
+    assert.match(map, new RegExp(`^\\s*0\\s+${baseOf('moved')}\\s+131072$`));
     assert.equal(await sdme.ok('exec', 'moved', 'stat', '-c', '%u %a', '/usr/bin/passwd'), '0 4755');
     for (const name of ['moved', 'resumed']) {
       assert.equal(await sdme.ok('rm', name), name);

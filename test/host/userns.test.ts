@@ -3,6 +3,7 @@ import { chownSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } 
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { handleContainerCreate } from '../../jobs/container-create.ts';
 import { handleContainerRm } from '../../jobs/container-rm.ts';
 import { handleContainerStart } from '../../jobs/container-start.ts';
@@ -279,6 +280,52 @@ describe('user namespaces without copying', { skip: outsideTestHost(), timeout: 
     );
     await remove('second');
     await remove('first');
+  });
+
+  test('nested ranges are one long range that overlaps no other, and user namespaces inside can have them', async () => {
+    const given = join(store.layout.dataDir, 'given');
+    writeFileSync(given, '');
+    chownSync(given, 70_000, 70_000);
+    const nested = { usernsNested: 2, binds: [`${given}:/mnt/given`], started: true, timeout: 60 };
+    const bases: number[] = [];
+    // A name whose own pick lies in the range of the first.
+    const inFirst = (name: string): boolean => pickedUidBase(name) === pickedUidBase('nest-a') + uidRangeSize;
+    const other = Array.from({ length: 1_000_000 }, (_, index) => `nest-${index}`).find(inFirst);
+    assert.ok(other !== undefined);
+    for (const name of ['nest-a', other]) {
+      await made(name, nested);
+      const [, inside, base, size] = /^\s*(\d+)\s+(\d+)\s+(\d+)\s*$/.exec(
+        await execInside(name, 'cat', '/proc/self/uid_map'),
+      ) ?? [''];
+      assert.deepEqual([inside, size], ['0', '196608']);
+      const state = readFileSync(store.layout.stateFile(name), 'utf8');
+      assert.match(state, new RegExp(`^USERNS_RANGE=196608\nUSERNS_SHIFT=${base}$`, 'm'));
+      bases.push(Number(base));
+    }
+    const [first = 0, second = 0] = bases;
+    assert.ok(Math.abs(first - second) >= 196_608, `${first} ${second}`);
+    const map = ['--map-users=65536,0,65536', '--map-groups=65536,0,65536', '--setgroups=allow'];
+    const below = await execInside(
+      'nest-a',
+      ...['unshare', '--user', ...map, '--setuid=0', 'sh', '-c'],
+      'cat /proc/self/uid_map; id -u',
+    );
+    assert.match(below, /^\s*0\s+65536\s+65536\n0\n$/);
+    await execInside('nest-a', 'sh', '-c', 'touch /root/inner && chown 65537 /root/inner');
+    assert.equal(lstatSync(join(upper('nest-a'), 'root/inner')).uid, first + 65_537);
+    assert.equal(await execInside('nest-a', 'stat', '-c', '%u:%g', '/mnt/given'), '70000:70000\n');
+    for (const name of ['nest-a', other]) await remove(name);
+  });
+
+  test('in a user namespace no container is made, and why is said before anything is there', async () => {
+    const { dataDir, runtimeDir } = store.layout;
+    const script = fileURLToPath(new URL('create-in-child.ts', import.meta.url));
+    const command = [process.execPath, script, 'nested', dataDir, runtimeDir];
+    const making = output('unshare', '--user', '--map-root-user', ...command);
+    await assert.rejects(making, /mknod is refused: it takes the initial user namespace/);
+    assert.deepEqual(await traces(store.layout, 'nested'), []);
+    await made('nested');
+    await remove('nested');
   });
 
   for (const tier of ['hardened', 'strict']) {

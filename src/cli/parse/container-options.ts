@@ -24,6 +24,11 @@ export const containerOptions = {
   bind: list,
   env: list,
   userns: flag,
+  usernsNested: z
+    .string()
+    .regex(/^[0-9]{1,9}$/, '--userns-nested takes a number')
+    .transform(Number)
+    .optional(),
   dropCapability: list,
   capability: list,
   newPrivileges: z.boolean().default(true),
@@ -62,6 +67,7 @@ export function containerInput(options: Omit<z.output<typeof schema>, 'name'>): 
     envs: options.env,
     tier: options.strict === true ? 'strict' : options.hardened === true ? 'hardened' : undefined,
     userns: options.userns,
+    usernsNested: options.usernsNested,
     dropCapabilities: options.dropCapability,
     capabilities: options.capability,
     noNewPrivileges: !options.newPrivileges,

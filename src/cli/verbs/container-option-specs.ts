@@ -31,6 +31,7 @@ export const containerOptionSpecs: readonly OptionSpec[] = [
   },
   { flags: '-e, --env <assignment>', description: 'environment of its PID 1, KEY=VALUE', repeat: true },
   { flags: '-u, --userns', description: 'a user namespace: root inside is nobody outside' },
+  { flags: '--userns-nested <n>', description: '65536 more users for each of n namespaces inside of it' },
   { flags: '--drop-capability <capability>', description: 'take a capability away', repeat: true },
   { flags: '--capability <capability>', description: 'keep or add a capability', repeat: true },
   { flags: '--no-new-privileges', description: 'setuid programs inside gain nothing' },

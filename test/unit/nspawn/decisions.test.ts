@@ -180,6 +180,7 @@ const facts = {
     default_create_masked_services: 'systemd-resolved.service',
     hardened_drop_caps: 'CAP_SYS_PTRACE,CAP_NET_RAW,CAP_SYS_RAWIO,CAP_SYS_BOOT',
     restart_sec: 2,
+    userns_nested_ranges: 0,
   },
 };
 const state = (input: Record<string, unknown>, settings: Partial<typeof facts.settings> = {}): string => {
@@ -234,6 +235,14 @@ test('flags become the exact lines of contract 2.2', () => {
     lines.some((line) => line.startsWith('MASKED_SERVICES')),
     false,
   );
+});
+
+test('nested ranges widen the range of a container with users of its own, those of the settings too', () => {
+  assert.match(state({ userns: true, usernsNested: 2 }), /^USERNS=yes\nUSERNS_RANGE=196608$/m);
+  assert.match(state({ tier: 'strict' }, { userns_nested_ranges: 1 }), /^USERNS_RANGE=131072$/m);
+  const none = { userns: true, usernsNested: 0 };
+  assert.doesNotMatch(state(none, { userns_nested_ranges: 1 }), /USERNS_RANGE/);
+  assert.doesNotMatch(state({ usernsNested: 2 }, { userns_nested_ranges: 1 }), /USERNS_RANGE/);
 });
 
 test('what the hardened tier drops is a setting, which the strict tier does not heed', () => {

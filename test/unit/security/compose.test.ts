@@ -114,6 +114,10 @@ const others: readonly (readonly [words: readonly string[], leadsTo: readonly st
     ['RESTART_POLICY=on-failure', 'RESTART_SEC=2'],
   ],
   [['--enable'], ['ENABLED=yes']],
+  [
+    ['--userns', '--userns-nested', '2'],
+    ['USERNS=yes', 'USERNS_RANGE=196608'],
+  ],
 ];
 
 test('any flags in any order make a container that has what each of them asks for', () => {

@@ -50,6 +50,7 @@ const golden: readonly (readonly [words: string, changed: Record<string, unknown
   ['--env A=1 -e B=x=y', { envs: ['A=1', 'B=x=y'] }],
   ['--userns', { userns: true }],
   ['-u', { userns: true }],
+  ['-u --userns-nested 2', { userns: true, usernsNested: 2 }],
   ['--drop-capability net_raw --drop-capability CAP_SYSLOG', { dropCapabilities: ['net_raw', 'CAP_SYSLOG'] }],
   ['--capability CAP_NET_ADMIN', { capabilities: ['CAP_NET_ADMIN'] }],
   ['--no-new-privileges', { noNewPrivileges: true }],
