@@ -1,10 +1,8 @@
-import { mkdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Context, JobContext } from '../base/context.ts';
 import { SdmeError } from '../base/errors.ts';
 import type { Layout } from '../base/paths.ts';
 import type { ContainerCreateInput } from '../contracts/index.ts';
-import { errnoOf } from '../system/failure.ts';
 import { pathExists } from '../system/fs/path-exists.ts';
 import { replaceFile } from '../system/fs/replace-file.ts';
 import { type Bus, connectBus } from '../system/systemd/bus.ts';
@@ -32,6 +30,7 @@ import { demandSystemd } from './systemd-floor.ts';
 import { unitName } from './template-unit.ts';
 import { removeUnits } from './unit-files.ts';
 import { giveLayerToUsers, settleUsers } from './user-namespace.ts';
+import { makeVolumes } from './volume-directories.ts';
 import { makeContainerStore, makeLayerDirectories, writeLayer } from './write-layer.ts';
 
 /** A mask that takes `read` or `execute` from others would make files in containers unreadable (contract 1.4). */
@@ -84,24 +83,6 @@ function wireApplications(
     volumes,
     notes: [...ports.notes, ...notes],
   };
-}
-
-/** Makes the host directories of volumes; those made are removed again by `undo` while they are empty. */
-async function makeVolumes(
-  volumes: readonly OciVolume[],
-  record: ContainerRecord,
-  layout: Layout,
-  undo: AsyncDisposableStack,
-): Promise<void> {
-  if (volumes.length === 0) return;
-  const ignoreUsed = (error: unknown): void => {
-    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(errnoOf(error) ?? '')) throw error;
-  };
-  for (const path of [join(layout.volumesDir, record.NAME), ...volumes.map(({ bind }) => bind.host)]) {
-    if ((await mkdir(path, { recursive: true, mode: 0o755 })) !== undefined) {
-      undo.defer(() => rmdir(path).catch(ignoreUsed));
-    }
-  }
 }
 
 /**
@@ -184,7 +165,7 @@ export async function createContainer(
   writeLayer(join(layout.containerDir(name), 'upper'), root, planLayer(record, facts));
   await demandPlainTree(record, layout, []);
   giveLayerToUsers(record, deps);
-  await makeVolumes(volumes, record, layout, undo);
+  await makeVolumes(volumes, record, { layout, root }, undo);
   await rehearseBinds(ctx, record);
   await replaceFile(makerFile(layout, name), ctx.jobId, 0o600);
   ctx.signal.throwIfAborted();

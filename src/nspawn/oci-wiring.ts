@@ -80,7 +80,11 @@ export interface OciVolume {
   readonly bind: Bind;
 }
 
+/** The longest name of a file, in bytes (NAME_MAX): a volume's directory is named after all of its path. */
+const maxNameBytes = 255;
+
 function isVolumePath(path: string): boolean {
+  if (Buffer.byteLength(path.replace(/^\/+/, '')) > maxNameBytes) return false;
   return /^\/[^\0\r\n:|,]+$/.test(path) && !path.split('/').includes('..') && !hasNoncharacter(path);
 }
 

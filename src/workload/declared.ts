@@ -1,4 +1,5 @@
 import { SdmeError } from '../base/errors.ts';
+import type { NodeKind } from '../system/fs/beneath.ts';
 
 /** What could be taken of a list that an image declares, and a note for each part that could not. */
 export interface Declared {
@@ -10,8 +11,6 @@ export interface Declared {
 const maxPorts = 256;
 const maxVolumes = 256;
 const maxNotes = 10;
-/** PATH_MAX with room for what stands before a path in the host's tree (path_resolution(7)). */
-const maxPathBytes = 2048;
 
 function declared(values: Iterable<string>, notes: readonly string[]): Declared {
   const more = notes.length - maxNotes;
@@ -40,19 +39,40 @@ const pathOf = (parts: readonly string[]): string => `/${parts.join('/')}`;
 
 /** Directories that systemd mounts in every application. */
 const mounted = ['proc', 'sys', 'dev'];
+/** The longest name of a file, in bytes (NAME_MAX). */
+const maxNameBytes = 255;
 
-function volumeProblem(path: string, isLink: (path: string) => boolean): string | undefined {
-  if (Buffer.byteLength(path) > maxPathBytes) return 'it is longer than a path can be';
+/** What volumes are declared for. */
+export interface VolumeRoot {
+  /** What is at a path relative to the application's root, a symlink at its end not followed. */
+  readonly kindOf: (path: string) => NodeKind | undefined;
+  /** Directories, over no link, that an empty volume must not hide: no application starts without what is in them. */
+  readonly needed: readonly string[];
+}
+
+function wayProblem(parts: readonly string[], { kindOf }: VolumeRoot): string | undefined {
+  for (const index of parts.keys()) {
+    const kind = kindOf(parts.slice(0, index + 1).join('/'));
+    if (kind === undefined) return undefined;
+    // nspawn would follow a link to a place outside of the application.
+    if (kind === 'symlink') return 'it leads over a symlink';
+    if (kind !== 'directory') return 'it leads over a file';
+  }
+  return undefined;
+}
+
+function volumeProblem(path: string, root: VolumeRoot): string | undefined {
   const parts = partsOf(path);
   // `:`, `|` and `,` separate binds and lists in the container's record; the rest ends lines of units oddly.
   if (!path.startsWith('/') || /[\p{Cc}\p{Noncharacter_Code_Point}:|,\\]|\s(?:\/|$)/u.test(path))
     return 'not a plain absolute path';
   if (parts.includes('..') || parts.includes('.')) return "it has '.' or '..'";
   if (parts.length === 0 || mounted.includes(parts[0] ?? '')) return 'systemd mounts there';
-  // nspawn would follow a link to a place outside of the application.
-  if (parts.some((_part, index) => isLink(parts.slice(0, index + 1).join('/'))))
-    return 'it leads over a symlink';
-  return undefined;
+  if (root.needed.some((directory) => `${directory}/`.startsWith(`${pathOf(parts)}/`)))
+    return 'the application could not start without what lies there';
+  // The directory that keeps its data is named after all of the path (contract 1.4, "OCI volumes").
+  if (Buffer.byteLength(parts.join('-')) > maxNameBytes) return 'its path is too long';
+  return wayProblem(parts, root);
 }
 
 /** The one of `others` that a path lies below. */
@@ -62,14 +82,13 @@ function outerOf(path: string, others: ReadonlySet<string>): string | undefined 
 }
 
 /**
- * `Volumes` as absolute paths, sorted. `isLink` tells whether a path relative to the application's root is a
- * symlink. What cannot be mounted safely is ignored with a note: also a volume below another one, whose workload could
+ * `Volumes` as absolute paths, sorted. What cannot be mounted safely is ignored with a note: also a volume below another one, whose workload could
  * put a link in its way.
  */
-export function declaredVolumes(volumes: readonly string[], isLink: (path: string) => boolean): Declared {
+export function declaredVolumes(volumes: readonly string[], root: VolumeRoot): Declared {
   const values: string[] = [];
   const notes: string[] = [];
-  const problems = new Map(volumes.map((text) => [text, volumeProblem(text, isLink)]));
+  const problems = new Map(volumes.map((text) => [text, volumeProblem(text, root)]));
   const mountable = new Set(
     volumes.filter((text) => problems.get(text) === undefined).map((text) => pathOf(partsOf(text))),
   );

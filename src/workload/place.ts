@@ -1,16 +1,16 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { devfdShim, isolateBinary } from '../../isolate/index.ts';
 import type { Context } from '../base/context.ts';
 import { SdmeError } from '../base/errors.ts';
 import { hasNoncharacter } from '../base/noncharacters.ts';
 import { resolveUser } from '../oci/index.ts';
-import { environmentFile, type KeptConfig } from '../rootfs/image-meta.ts';
+import type { KeptConfig } from '../rootfs/image-meta.ts';
 import { readOsRelease } from '../rootfs/inspect.ts';
 import { shellCommand } from '../system/exec/shell-command.ts';
 import {
   ensureDirIn,
   existsIn,
-  kindIn,
+  isProgramIn,
   kindInNoFollow,
   readFileIn,
   symlinkIn,
@@ -19,6 +19,8 @@ import {
 import { plainPathIn } from '../system/fs/plain-path.ts';
 import { commandWords } from './command.ts';
 import { declaredPorts, declaredVolumes, workingDirectory } from './declared.ts';
+import { environmentText } from './environment.ts';
+import { placeDirectory, placeFile, placeMountPoints } from './image-tree.ts';
 import { parseStopSignal } from './stop-signal.ts';
 import {
   isolateDirectory,
@@ -69,7 +71,7 @@ function furnish(root: string): void {
     ['usr/sbin', 0o755],
     ['usr/lib', 0o755],
   ] as const) {
-    ensureDirIn(root, path, { mode });
+    placeDirectory(root, path, { mode });
   }
 }
 
@@ -92,8 +94,8 @@ function placePrograms(tree: string, name: string): string {
       `the image's ${isolateDirectory} leads to ${JSON.stringify(directory.slice(0, 100))}, where no program can be put`,
     );
   writeFileIn(tree, `oci/apps/${name}/isolate`, isolate, { mode: 0o111 });
-  writeFileIn(root, join(directory, isolateName), isolate, { mode: 0o111 });
-  writeFileIn(root, shimPath, Buffer.from(devfdShim(architecture())), { mode: 0o555 });
+  placeFile(root, join(directory, isolateName), isolate, 0o111);
+  placeFile(root, shimPath, Buffer.from(devfdShim(architecture())), 0o555);
   return directory;
 }
 
@@ -113,7 +115,7 @@ function unitCommand(root: string, words: readonly string[]): readonly string[] 
       'the OCI command has a code point that is no character, which systemd takes from a script only, and the image has no /bin/sh',
     );
   }
-  writeFileIn(root, wrapperPath, `#!/bin/sh\nexec ${shellCommand(words)}\n`, { mode: 0o755 });
+  placeFile(root, wrapperPath, `#!/bin/sh\nexec ${shellCommand(words)}\n`, 0o755);
   return [`/${shell}`, wrapperPath];
 }
 
@@ -131,19 +133,15 @@ function writeUnit(tree: string, name: string, text: string): void {
 function writeDescriptions(
   tree: string,
   name: string,
-  config: KeptConfig,
-  warn: (note: string) => void,
+  environment: string,
+  ports: readonly string[],
+  volumes: readonly string[],
 ): void {
-  const root = join(tree, 'oci/apps', name, 'root');
-  const environment = environmentFile(config.env);
-  const ports = declaredPorts(config.exposedPorts);
-  const volumes = declaredVolumes(config.volumes, (path) => kindInNoFollow(root, path) === 'symlink');
-  for (const note of [...ports.notes, ...volumes.notes]) warn(note);
   const lines = (values: readonly string[]): string => values.map((value) => `${value}\n`).join('');
   for (const { file, text, mode } of [
-    { file: 'env', text: environment.text, mode: 0o600 },
-    { file: 'ports', text: lines(ports.values), mode: 0o644 },
-    { file: 'volumes', text: lines(volumes.values), mode: 0o644 },
+    { file: 'env', text: environment, mode: 0o600 },
+    { file: 'ports', text: lines(ports), mode: 0o644 },
+    { file: 'volumes', text: lines(volumes), mode: 0o644 },
   ]) {
     if (text !== '') writeFileIn(tree, `oci/apps/${name}/${file}`, text, { mode });
   }
@@ -159,7 +157,8 @@ function writeDescriptions(
 export function placeApplication(ctx: Pick<Context, 'log'>, tree: string, image: PlacedImage): void {
   const { name, config } = image;
   const root = join(tree, 'oci/apps', name, 'root');
-  const words = commandWords(config, (path) => kindIn(root, path) === 'file');
+  const words = commandWords(config, (path) => isProgramIn(root, path));
+  const environment = environmentText(config.env);
   const user = resolveUser(config.user, {
     passwd: () => accountText(root, 'etc/passwd'),
     group: () => accountText(root, 'etc/group'),
@@ -171,8 +170,15 @@ export function placeApplication(ctx: Pick<Context, 'log'>, tree: string, image:
   }
   furnish(root);
   const programs = placePrograms(tree, name);
-  ensureDirIn(root, directory);
-  writeDescriptions(tree, name, config, (note) => ctx.log.warn(note));
+  placeDirectory(root, directory);
+  const ports = declaredPorts(config.exposedPorts);
+  const volumes = declaredVolumes(config.volumes, {
+    kindOf: (path) => kindInNoFollow(root, path),
+    needed: [programs, `/${plainPathIn(root, dirname(shimPath))}`],
+  });
+  for (const note of [...ports.notes, ...volumes.notes]) ctx.log.warn(note);
+  placeMountPoints(root, volumes.values, user);
+  writeDescriptions(tree, name, environment, ports.values, volumes.values);
   const command = unitCommand(root, words);
   writeUnit(
     tree,

@@ -2,24 +2,29 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { output, outsideTestHost } from '../helpers/container-host.ts';
 import { debianTree } from '../helpers/debian-image.ts';
-import { layoutFiles, testImage, writeFiles } from '../helpers/oci-image.ts';
+import { tarOf, writeFiles } from '../helpers/oci-image.ts';
+import { layoutOfTar } from '../helpers/tar-layer.ts';
 import { openWorkloadStage, type WorkloadStage } from '../helpers/workload-stage.ts';
 
 const hasAppArmor = existsSync('/sys/kernel/security/apparmor/profiles');
 const strict = ['--strict', ...(hasAppArmor ? [] : ['--apparmor-profile', 'unconfined'])];
 const script = `env > /tmp/env; for kind in pid ipc mnt net; do readlink /proc/self/ns/$kind; done > /tmp/spaces
-echo up; exec sleep 100000`;
+echo kept > /srv/data/f; echo up; exec sleep 100000`;
 
 describe('verbs and flags for applications', { skip: outsideTestHost(), timeout: 200_000 }, () => {
   const stack = new AsyncDisposableStack();
   let stage: WorkloadStage;
   const inApp = async (...command: string[]): Promise<string> =>
     (await stage.sdme.ok('exec', 'box', '--oci', '--', 'busybox', ...command)).trim();
+  const ownerOf = async (path: string): Promise<number[]> => {
+    const { uid, gid, mode } = await stat(path);
+    return [uid, gid, mode & 0o7777];
+  };
   const stateOf = (container: string): Promise<string> =>
     readFile(join(stage.layout.dataDir, 'state', container), 'utf8');
 
@@ -32,13 +37,22 @@ describe('verbs and flags for applications', { skip: outsideTestHost(), timeout:
       User: '1000:1000',
       Env: ['PATH=/bin', 'A=of the image', 'KEPT=two\nlines'],
       ExposedPorts: { '8080/tcp': {}, '53/udp': {} },
-      Volumes: { '/srv/data/a/system': {}, '/srv/data': {} },
+      Volumes: { '/srv/data/a/system': {}, '/srv/data': {}, '/shared': {} },
     };
-    const image = await testImage({ layers: [files], executable: ['bin/sh', 'bin/busybox'], config });
-    await writeFiles(join(stage.dir, 'app'), layoutFiles([image]));
+    const layer = join(stage.dir, 'layer.tar');
+    await writeFile(layer, await tarOf(files, ['bin/sh', 'bin/busybox']));
+    const shared = join(stage.dir, 'shared');
+    await mkdir(shared);
+    await chown(shared, 7, 8);
+    await chmod(shared, 0o1777);
+    await output('tar', '--append', '--file', layer, '-C', stage.dir, 'shared');
+    await writeFiles(join(stage.dir, 'app'), layoutOfTar(await readFile(layer), config));
     await stage.sdme.ok('fs', 'import', join(stage.dir, 'app'), '--base-fs', 'base');
     const variables = ['--oci-env', 'A=mine', '--oci-env', 'B=$x "y" %n'];
-    await stage.sdme.ok('create', 'box', '-r', 'app', ...strict, ...variables, '--started');
+    const bound = join(stage.dir, 'bound');
+    await mkdir(bound);
+    const bind = ['-b', `${bound}:/oci/apps/app/root/made/here`];
+    await stage.sdme.ok('create', 'box', '-r', 'app', ...strict, ...variables, ...bind, '--started');
     await stage.until('its start', 'box', 'app', async () => /^up$/m.test(await stage.journal('box', 'app')));
   });
   after(() => stack.disposeAsync());
@@ -55,13 +69,31 @@ describe('verbs and flags for applications', { skip: outsideTestHost(), timeout:
   test('--no-oci-ports and --no-oci-volumes leave what the image declares', async () => {
     const create = (name: string, ...flags: string[]): Promise<string> =>
       stage.sdme.ok('create', name, '-r', 'app', '--network-veth', ...flags);
-    await create('with', '--port', 'tcp:9000:8080');
+    await create('with', '--port', 'tcp:9000:8080', '--read-only', '--started');
     assert.match(await stateOf('with'), /^PORTS=tcp:9000:8080,udp:53:53$/m, 'a port that is mapped stays so');
-    assert.match(await stateOf('with'), /^OCI_VOLUMES=\/srv\/data$/m);
+    assert.match(await stateOf('with'), /^OCI_VOLUMES=\/shared,\/srv\/data$/m);
     assert.ok(existsSync(join(stage.layout.volumesDir, 'with/srv-data')));
     await create('without', '--no-oci-ports', '--no-oci-volumes');
     assert.doesNotMatch(await stateOf('without'), /^(PORTS|BINDS|OCI_VOLUMES)=/m);
     assert.ok(!existsSync(join(stage.layout.volumesDir, 'without')));
+  });
+
+  test('in a container whose root is read-only an application starts, and writes to its volumes alone', async () => {
+    await stage.until('its start', 'with', 'app', async () =>
+      /^up$/m.test(await stage.journal('with', 'app')),
+    );
+    assert.match(await stage.journal('with', 'app'), /\/tmp\/env: Read-only file system/);
+    const volume = join(stage.layout.volumesDir, 'with/srv-data');
+    assert.deepEqual(await ownerOf(volume), [1000, 1000, 0o755]);
+    assert.equal(await readFile(join(volume, 'f'), 'utf8'), 'kept\n');
+    await stage.sdme.ok('stop', 'with');
+  });
+
+  test('an empty volume has owner and mode of the image’s directory, else the application’s user, inside and outside', async () => {
+    const volume = (name: string): string => join(stage.layout.volumesDir, 'box', name);
+    assert.deepEqual(await ownerOf(volume('srv-data')), [1000, 1000, 0o755]);
+    assert.deepEqual(await ownerOf(volume('shared')), [7, 8, 0o1777]);
+    assert.equal(await inApp('stat', '-c', '%u:%g %a', '/srv/data', '/shared'), '1000:1000 755\n7:8 1777');
   });
 
   test('exec --oci runs in the application’s namespaces and root, with its streams and code', async () => {
@@ -148,29 +180,29 @@ describe('verbs and flags for applications', { skip: outsideTestHost(), timeout:
       assert.deepEqual([code, refused.test(stderr)], [1, true], stderr);
     }
     // A container of before: neither we nor systemd by itself start it.
-    const state = join(stage.layout.dataDir, 'state/with');
-    const inner = `|${stage.layout.volumesDir}/with/srv-data:/oci/apps/app/root/srv/data/a/system:rw`;
-    await writeFile(state, (await readFile(state, 'utf8')).replace(/^BINDS=.*$/m, `$&${inner}`));
+    const state = join(stage.layout.dataDir, 'state/without');
+    const nested = ['srv/data', 'srv/data/a/system'].map((path) => `/var/tmp:/oci/apps/app/root/${path}:rw`);
+    await writeFile(state, `${await readFile(state, 'utf8')}BINDS=${nested.join('|')}\n`);
     for (const verb of ['start', 'enable']) {
-      const { code, stderr } = await stage.sdme.run(verb, 'with');
+      const { code, stderr } = await stage.sdme.run(verb, 'without');
       assert.deepEqual([code, refused.test(stderr)], [1, true], stderr);
     }
-    assert.ok(!existsSync('/etc/systemd/system/sdme@with.service.d/nspawn.conf'));
-    await assert.rejects(output('systemctl', 'start', 'sdme@with.service'));
+    assert.ok(!existsSync('/etc/systemd/system/sdme@without.service.d/nspawn.conf'));
+    await assert.rejects(output('systemctl', 'start', 'sdme@without.service'));
   });
 
-  test('a link that a workload puts in its volume’s way does not lead the volume elsewhere', async () => {
+  test('a link that a workload puts in the way of what is bound into it leads that nowhere', async () => {
     await stage.inside('box', 'systemctl', 'start', 'sdme-oci-app.service');
-    await inApp('sh', '-c', 'mv /srv /away && ln -s /etc/systemd /srv');
+    await inApp('sh', '-c', 'mv /made /away && ln -s /etc/systemd /made');
     await stage.sdme.ok('stop', 'box');
     const { code, stderr } = await stage.sdme.run('start', 'box');
     assert.deepEqual(
-      [code, /\/oci\/apps\/app\/root\/srv in container 'box' is a symlink/.test(stderr)],
+      [code, /\/oci\/apps\/app\/root\/made in container 'box' is a symlink/.test(stderr)],
       [1, true],
     );
     // As systemd does by itself at boot.
     await assert.rejects(output('systemctl', 'start', 'sdme@box.service'), /[Aa]ssert/);
-    await rm(join(stage.layout.containerDir('box'), 'upper/oci/apps/app/root/srv'));
+    await rm(join(stage.layout.containerDir('box'), 'upper/oci/apps/app/root/made'));
     await stage.sdme.ok('start', 'box');
   });
 });

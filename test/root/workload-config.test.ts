@@ -29,6 +29,7 @@ describe('what an image’s configuration asks for stays in its root', { skip: r
     await writeFile(join(image, 'bin/real'), '');
     await chmod(join(image, 'bin/real'), 0o755);
     await writeFile(join(image, 'file'), '');
+    await writeFile(join(image, 'srv/real'), '', { mode: 0o644 });
     for (const [path, target] of [
       ['bin/out', join(outside, 'program')],
       ['bin/up', `../../../../../../../../../../..${outside}/program`],
@@ -72,15 +73,39 @@ describe('what an image’s configuration asks for stays in its root', { skip: r
   });
 
   test('H5 volumes are directories of the root; others are left out and said', async () => {
-    const odd = ['/../../x', '', '/', '/proc', '/dev/shm', '/away', '/away/deep', 'srv', '/a:/b'];
-    const Volumes = Object.fromEntries([...odd, '/etc', '/srv/data'].map((path) => [path, {}]));
-    const { name, lines } = await importWith({ Volumes });
-    assert.equal(await readFile(inApplication(name, 'volumes'), 'utf8'), '/etc\n/srv/data\n');
-    for (const path of odd)
-      assert.ok(
-        lines.some((line) => line.includes(`volume ${JSON.stringify(path)}: `)),
-        path,
-      );
+    const outside = ['/../../x', '', '/', '/proc', '/dev/shm', '/away', '/away/deep', 'srv', '/a:/b'];
+    const unfit = ['/file', '/file/x', '/usr', '/usr/sbin', `/${'a'.repeat(256)}`];
+    for (const odd of [outside, unfit]) {
+      const Volumes = Object.fromEntries([...odd, '/etc', '/srv/data'].map((path) => [path, {}]));
+      const { name, lines } = await importWith({ Volumes });
+      assert.equal(await readFile(inApplication(name, 'volumes'), 'utf8'), '/etc\n/srv/data\n');
+      for (const path of odd)
+        assert.ok(
+          lines.some((line) => line.includes(`volume ${JSON.stringify(path.slice(0, 100))}: `)),
+          path,
+        );
+    }
+  });
+
+  test('what an image has in the way of ours is refused by its path', async () => {
+    const refusals: readonly (readonly [string, (image: string) => Promise<unknown>])[] = [
+      ['/usr/sbin/sdme-isolate', (image) => mkdir(join(image, 'usr/sbin/sdme-isolate'), { recursive: true })],
+      ['/run', (image) => symlink('/oci', join(image, 'run'))],
+      ['/etc/hosts', (image) => mkdir(join(image, 'etc/hosts'), { recursive: true })],
+    ];
+    for (const [index, [path, make]] of refusals.entries()) {
+      const image = join(store.dir, `in-the-way-${index}`);
+      await mkdir(image);
+      await make(image);
+      const bad = execFileSync('tar', ['-C', image, '-c', '.']);
+      const layout = join(store.dir, `bad-${index}`);
+      await writeFiles(layout, layoutOfTar(bad, { Entrypoint: ['/bin/real'] }));
+      const input = importInput(layout, { name: `bad-${index}`, baseFs: 'base', force: false });
+      await assert.rejects(handleFsImport(loggedContext().ctx, input, { ...store, host: 'test' }), {
+        code: 'input.invalid',
+        message: new RegExp(`in the way at "${path}"`),
+      });
+    }
   });
 
   test('H6 a user who is only in a file of the host behind a link is not found', async () => {
@@ -90,6 +115,8 @@ describe('what an image’s configuration asks for stays in its root', { skip: r
   test('H11 a program is looked for in the root, and one that is not there stays as it is', async () => {
     const started = async (...Entrypoint: string[]): Promise<string> =>
       command((await importWith({ Entrypoint, Env: ['PATH=/bin'] })).name);
+    const { name } = await importWith({ Entrypoint: ['real'], Env: ['PATH=/srv:/bin'] });
+    assert.equal(await command(name), '0 0 / /bin/real', 'a file that nobody may execute is no program');
     assert.equal(await started('within'), '0 0 / /bin/within', 'a link in the root');
     await assert.rejects(started('within', 'x\ufffey'), { code: 'input.invalid', message: /no \/bin\/sh/ });
     for (const word of ['out', 'up', 'nowhere']) assert.equal(await started(word), `0 0 / ${word}`);

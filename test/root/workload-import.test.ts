@@ -15,6 +15,7 @@ const skip = rootMissing() ?? false;
 
 const nginx: TestImageOptions = {
   layers: [{ 'usr/sbin/nginx': 'program', 'etc/passwd': 'root:x:0:0::/:\nwww:x:33:34::/:\n' }],
+  executable: ['usr/sbin/nginx'],
   config: {
     Entrypoint: ['nginx', '-g', 'daemon off;'],
     Cmd: null,
@@ -59,6 +60,10 @@ test('an application becomes a service in a tree of the base, whose files it sha
   assert.equal(await modes('root/tmp'), '1777');
   assert.equal(await modes('root/var/run'), '755');
   assert.equal(await modes('root/srv/made'), '755');
+  // Nobody can make what is mounted over where the root is read-only.
+  for (const path of ['etc/hosts', 'etc/resolv.conf']) assert.equal(await modes(`root/${path}`), '644');
+  const { uid, gid, mode } = await stat(join(app, 'root/data'));
+  assert.deepEqual([uid, gid, mode & 0o7777], [33, 34, 0o755]);
   assert.ok(lines.includes('OCI image: application'));
   assert.ok(lines.some((line) => line.includes('"70000"')));
   assert.ok(lines.some((line) => line.includes('"/proc/x"')));
@@ -74,6 +79,7 @@ test('an import that is refused leaves nothing, and the base as it was', { skip 
     [{ User: 'onlyinbase' }, "OCI User 'onlyinbase' not found"],
     [{ Entrypoint: null, Cmd: null }, 'OCI image has no Entrypoint or Cmd'],
     [{ WorkingDir: '../..' }, /working directory/],
+    [{ Env: ['A=1', `BIG=${'x'.repeat(131_072)}`] }, /variable "BIG" is longer/],
   ] as const) {
     await assert.rejects(store.importApp('bad', config(over)), { message });
   }

@@ -77,6 +77,22 @@ export function kindInNoFollow(root: string, path: string): NodeKind | undefined
   return found === undefined ? undefined : kindOf(found.fd);
 }
 
+/** True for a regular file that somebody may execute, links followed in the root. */
+export function isProgramIn(root: string, path: string): boolean {
+  using found = tryOpenIn(root, path, O_PATH);
+  if (found === undefined) return false;
+  const stat = fstatSync(found.fd);
+  return stat.isFile() && (stat.mode & 0o111) !== 0;
+}
+
+/** Owner and mode of the directory at `path`; undefined when there is none, or a symlink to one. */
+export function directoryAttributesIn(root: string, path: string): Required<Attributes> | undefined {
+  using found = tryOpenIn(root, path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+  if (found === undefined) return undefined;
+  const { mode, uid, gid } = fstatSync(found.fd);
+  return { mode: mode & 0o7777, uid, gid };
+}
+
 /** True when there is something at `path`, links followed in the root. */
 export function existsIn(root: string, path: string): boolean {
   return kindIn(root, path) !== undefined;

@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { NodeKind } from '../../../src/system/fs/beneath.ts';
 import { applicationName } from '../../../src/workload/application-name.ts';
 import { commandWords } from '../../../src/workload/command.ts';
 import { declaredPorts, declaredVolumes, workingDirectory } from '../../../src/workload/declared.ts';
+import { environmentText } from '../../../src/workload/environment.ts';
 import { parseStopSignal } from '../../../src/workload/stop-signal.ts';
+
+const rootWith = (kinds: Readonly<Record<string, NodeKind>> = {}, needed: readonly string[] = []) => ({
+  kindOf: (path: string): NodeKind | undefined => kinds[path],
+  needed,
+});
 
 test('H9 ports are sorted lines with a protocol; odd ones are ignored with a note', () => {
   assert.deepEqual(declaredPorts(['80', '443/tcp', '53/udp', '80/tcp']).values, [
@@ -24,9 +31,8 @@ test('H9 a flood of ports is cut, and so are its notes', () => {
 });
 
 test('H5 volumes are plain absolute paths that lead over no link', () => {
-  const links = ['var/run', 'data'];
-  const isLink = (path: string): boolean => links.includes(path);
-  assert.deepEqual(declaredVolumes(['/b//c/', '/a'], isLink).values, ['/a', '/b/c']);
+  const root = rootWith({ var: 'directory', 'var/run': 'symlink', data: 'symlink', b: 'directory' });
+  assert.deepEqual(declaredVolumes(['/b//c/', '/a'], root).values, ['/a', '/b/c']);
   const odd = [
     '/../../x',
     '',
@@ -45,23 +51,45 @@ test('H5 volumes are plain absolute paths that lead over no link', () => {
     '/x/./y',
     '/a\uffffb',
   ];
-  assert.deepEqual(declaredVolumes([...odd, '/var/run/x', '/data'], isLink).values, []);
+  assert.deepEqual(declaredVolumes([...odd, '/var/run/x', '/data'], root).values, []);
 });
 
 test('a volume below another one is left out, in whatever order and with whatever slashes', () => {
-  const { values, notes } = declaredVolumes(['/data//a/system', '/data/', '/data-b', '/x/y'], () => false);
+  const { values, notes } = declaredVolumes(['/data//a/system', '/data/', '/data-b', '/x/y'], rootWith());
   assert.deepEqual(values, ['/data', '/data-b', '/x/y']);
   assert.deepEqual(notes, [
     'ignoring the image\'s volume "/data//a/system": its data lie in the volume "/data"',
   ]);
   // What is not mounted itself takes nothing with it.
-  assert.deepEqual(declaredVolumes(['/l', '/l/deep'], (path) => path === 'l').values, []);
-  assert.deepEqual(declaredVolumes(['/proc', '/a,b', '/a,b/c', '/proc/x'], () => false).values, []);
+  assert.deepEqual(declaredVolumes(['/l', '/l/deep'], rootWith({ l: 'symlink' })).values, []);
+  assert.deepEqual(declaredVolumes(['/proc', '/a,b', '/a,b/c', '/proc/x'], rootWith()).values, []);
 });
 
 test('a flood of volumes is cut', () => {
   const volumes = Array.from({ length: 60_000 }, (_, index) => `/volume-${index}`);
-  assert.equal(declaredVolumes([...volumes, `/${'a/'.repeat(200_000)}`], () => false).values.length, 256);
+  assert.equal(declaredVolumes([...volumes, `/${'a/'.repeat(200_000)}`], rootWith()).values.length, 256);
+});
+
+test('a volume that could not be mounted, or would hide what starts the application, is left out', () => {
+  const root = rootWith({ etc: 'directory', 'etc/passwd': 'file', pipe: 'other' }, ['/usr/bin', '/usr/lib']);
+  const problems = (...paths: string[]): string[] =>
+    declaredVolumes(paths, root).notes.map((note) => note.slice(note.lastIndexOf(': ') + 2));
+  const [file, hidden, long] = [
+    'it leads over a file',
+    'the application could not start without what lies there',
+    'its path is too long',
+  ];
+  assert.deepEqual(problems('/etc/passwd', '/etc/passwd/x', '/pipe'), [file, file, file]);
+  assert.deepEqual(problems('/usr', '/usr//bin', '/usr/lib/'), [hidden, hidden, hidden]);
+  assert.deepEqual(problems(`/${'a'.repeat(256)}`, `/${'é'.repeat(100)}/${'b'.repeat(60)}`), [long, long]);
+  const fine = [
+    '/etc',
+    '/usr/lib/x',
+    '/usr/libexec',
+    `/${'a'.repeat(255)}`,
+    `/${'é'.repeat(100)}/${'b'.repeat(54)}`,
+  ];
+  assert.deepEqual(declaredVolumes(fine, root).values, [...fine].sort());
 });
 
 test('H4 a working directory is absolute and stays in the root', () => {
@@ -80,6 +108,16 @@ test('stop signals are names, real-time names or numbers that end a workload', (
   assert.deepEqual(parseStopSignal('37'), { name: 'SIGRTMIN+3', number: 37 });
   for (const bad of ['', 'SIGSTOP', 'CHLD', '17', '0', '65', 'SIGRTMIN+31', '15 x', 'constructor', '15\nx'])
     assert.equal(parseStopSignal(bad), undefined, bad);
+});
+
+test('an environment that no process can be given is refused', () => {
+  assert.equal(environmentText([['A', 'x'.repeat(100_000)]]).length, 100_005);
+  assert.throws(() => environmentText([['LONG', 'x'.repeat(131_072)]]), {
+    code: 'input.invalid',
+    message: /variable "LONG"/,
+  });
+  const many = Array.from({ length: 20 }, (_, index) => [`V${index}`, 'é'.repeat(30_000)] as const);
+  assert.throws(() => environmentText(many), { code: 'input.invalid', message: /1 MiB/ });
 });
 
 test('an application is named after its repository, or its rootfs', () => {
