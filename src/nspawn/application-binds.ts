@@ -1,6 +1,6 @@
 import { join, normalize } from 'node:path/posix';
 import { SdmeError } from '../base/errors.ts';
-import { kindInNoFollow } from '../system/fs/beneath.ts';
+import { kindIn, kindInNoFollow } from '../system/fs/beneath.ts';
 import type { ContainerRecord } from './record.ts';
 
 /** The root of an application in a container, and below it what its workload may rename and replace. */
@@ -65,12 +65,26 @@ export function demandApartBinds(
   );
 }
 
+function refuseInTheWay(record: Pick<ContainerRecord, 'NAME'>, path: string, found: string): never {
+  throw new SdmeError(
+    'state.conflict',
+    `cannot bind into the application: /${path} in container '${record.NAME}' is ${found}; replace it by a directory or remove the container`,
+    { facts: { container: record.NAME } },
+  );
+}
+
 /**
  * Makes sure that what is bound into applications goes where it says, in each layer of a container.
+ *
+ * @param layers from the uppermost down
  * @throws SdmeError `state.conflict`, `input.invalid` for a path that a condition of a unit cannot name
  */
 export function demandPlainBinds(record: ContainerRecord, layers: readonly string[]): void {
   demandApartBinds(record);
+  // A file or device is bound over a file.
+  const files = record.BINDS.filter(({ host }) => kindIn('/', host) !== 'directory').map(({ container }) =>
+    plainPath(container).slice(1),
+  );
   for (const path of applicationBindPaths(record)) {
     // systemd would cut the one off, and take the other for a line that goes on.
     if (/[\s\\]$/.test(path))
@@ -78,11 +92,10 @@ export function demandPlainBinds(record: ContainerRecord, layers: readonly strin
         'input.invalid',
         `cannot bind to /${path}: a name ends in white space or a backslash`,
       );
-    if (layers.some((layer) => kindInNoFollow(layer, path) === 'symlink'))
-      throw new SdmeError(
-        'state.conflict',
-        `cannot bind into the application: /${path} in container '${record.NAME}' is a symlink; replace it by a directory or remove the container`,
-        { facts: { container: record.NAME } },
-      );
+    const kinds = layers.map((layer) => kindInNoFollow(layer, path));
+    if (kinds.includes('symlink')) refuseInTheWay(record, path, 'a symlink');
+    // The uppermost is what is seen. A removed directory is a device there.
+    const seen = kinds.find((kind) => kind !== undefined);
+    if (seen === 'file' && !files.includes(path)) refuseInTheWay(record, path, 'a file');
   }
 }

@@ -195,14 +195,18 @@ describe('verbs and flags for applications', { skip: outsideTestHost(), timeout:
     await stage.inside('box', 'systemctl', 'start', 'sdme-oci-app.service');
     await inApp('sh', '-c', 'mv /made /away && ln -s /etc/systemd /made');
     await stage.sdme.ok('stop', 'box');
-    const { code, stderr } = await stage.sdme.run('start', 'box');
-    assert.deepEqual(
-      [code, /\/oci\/apps\/app\/root\/made in container 'box' is a symlink/.test(stderr)],
-      [1, true],
-    );
+    const startIsRefused = async (found: RegExp): Promise<void> => {
+      const { code, stderr } = await stage.sdme.run('start', 'box');
+      assert.deepEqual([code, found.test(stderr)], [1, true], stderr);
+    };
+    await startIsRefused(/\/oci\/apps\/app\/root\/made in container 'box' is a symlink/);
     // As systemd does by itself at boot.
     await assert.rejects(output('systemctl', 'start', 'sdme@box.service'), /[Aa]ssert/);
-    await rm(join(stage.layout.containerDir('box'), 'upper/oci/apps/app/root/made'));
+    const made = join(stage.layout.containerDir('box'), 'upper/oci/apps/app/root/made');
+    await rm(made);
+    await writeFile(made, '');
+    await startIsRefused(/\/oci\/apps\/app\/root\/made in container 'box' is a file/);
+    await rm(made);
     await stage.sdme.ok('start', 'box');
   });
 });

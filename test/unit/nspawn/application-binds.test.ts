@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, symlink } from 'node:fs/promises';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import {
@@ -67,6 +67,29 @@ test('a link on the way of a bind into an application is refused, in any layer',
   };
   assert.throws(() => demandPlainBinds(record, [upper, lower]), refused);
   assert.throws(() => demandPlainBinds(record, [lower, upper]), refused);
+});
+
+test('a file in the way of what is bound is refused, unless a file is bound over it', async () => {
+  await using layers = await tempDir('sdme-binds-');
+  const [upper, lower] = [join(layers.path, 'upper'), join(layers.path, 'lower')];
+  const bound = (host: string) =>
+    parseRecord(`NAME=box\nROOTFS=app\nBINDS=${host}:/oci/apps/a/root/x/y:rw\n`);
+  for (const layer of [upper, lower]) await mkdir(join(layer, 'oci/apps/a/root/x'), { recursive: true });
+  await writeFile(join(lower, 'oci/apps/a/root/x/y'), '');
+  const refused = {
+    code: 'state.conflict',
+    message: /\/oci\/apps\/a\/root\/x\/y in container 'box' is a file/,
+  };
+  assert.throws(() => demandPlainBinds(bound(layers.path), [upper, lower]), refused);
+  demandPlainBinds(bound(join(lower, 'oci/apps/a/root/x/y')), [upper, lower]);
+  demandPlainBinds(bound('/dev/null'), [upper, lower]);
+  await mkdir(join(upper, 'oci/apps/a/root/x/y'));
+  demandPlainBinds(bound(layers.path), [upper, lower]);
+  await rm(join(upper, 'oci/apps/a/root/x'), { recursive: true });
+  await writeFile(join(upper, 'oci/apps/a/root/x'), '');
+  assert.throws(() => demandPlainBinds(bound('/dev/null'), [upper, lower]), {
+    message: /root\/x in container 'box' is a file/,
+  });
 });
 
 test('a name that a condition of a unit cannot hold is refused', () => {
