@@ -96,6 +96,8 @@ describe('what the documentation shows', { skip, timeout: 300_000 }, () => {
     assert.match(said, /Welcome to nginx/, 'the application answers');
     assert.match(said, /"GET \/ HTTP\/1\.1" 200/, 'its log is shown');
     assert.match(said, /^ActiveState=active$/m);
+    const log = await sdmeProgram(layout).ok('logs', 'web', '--oci', '--', '--no-pager');
+    assert.equal(log.match(/signal 1 \(SIGHUP\) received/g)?.length, 1, 'the signal came once');
     assert.match(said, / nginx\.conf\s/, 'a command among its processes');
     assert.match(said, /volume data retained at /);
     const sdme = sdmeProgram(layout);
