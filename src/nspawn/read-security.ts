@@ -5,6 +5,7 @@ import { connectBus } from '../system/systemd/bus.ts';
 import { ownMachine } from './own-machine.ts';
 import { type SecurityReport, securityReport } from './security-report.ts';
 import { readRecord } from './state-file.ts';
+import { filtersNotHeeded } from './system-call-filters.ts';
 
 /**
  * How a running container is confined: what was asked for, and what the kernel says of its PID 1.
@@ -26,5 +27,6 @@ export async function readSecurity(
       facts: { container },
     });
   }
-  return securityReport(record, confinement);
+  const command = confinement.parentCommand;
+  return securityReport(record, confinement, await filtersNotHeeded(record.SYSCALL_FILTER, command, options));
 }

@@ -18,6 +18,7 @@ export {
   matchContainer,
   pickContainerName,
 } from './run-in.ts';
-export type { SecurityReport, SecurityRow } from './security-report.ts';
+export type { SecurityReport } from './security-report.ts';
+export type { SecurityRow } from './security-rows.ts';
 export { listContainerNames } from './state-file.ts';
 export { requireSystemd } from './systemd-floor.ts';

@@ -1,18 +1,19 @@
 import { type Capability, capabilitiesOfMask, parseCapabilities } from '../base/capabilities.ts';
-import { dockerCapabilities, dockerDefault, retainedCapabilities, unconfined } from '../security/index.ts';
+import { dockerCapabilities, dockerDefault, retainedCapabilities } from '../security/index.ts';
 import type { Confinement, NamespaceKind } from '../system/confinement.ts';
 import type { ContainerRecord } from './record.ts';
-
-/** One mechanism that keeps a container from its host. */
-export interface SecurityRow {
-  readonly mechanism: string;
-  readonly asked_for: string;
-  /** What the kernel says of the container's PID 1. */
-  readonly in_force: string;
-  readonly docker_default: string;
-  /** What is in force is as tight as what was asked for, or tighter. */
-  readonly as_asked: boolean;
-}
+import {
+  apparmorRow,
+  capabilityRow,
+  filterRow,
+  flagRow,
+  namespaceRow,
+  networkRow,
+  type Row,
+  type SecurityRow,
+  settingsRow,
+  userRow,
+} from './security-rows.ts';
 
 /** How a running container is confined, as `security show --json` prints it. */
 export interface SecurityReport {
@@ -28,106 +29,6 @@ export interface SecurityReport {
   readonly cgroup: string;
 }
 
-type Row = Omit<SecurityRow, 'docker_default'>;
-
-const yesOrNo = (value: boolean): string => (value ? 'yes' : 'no');
-
-/** A mechanism that is on or off. */
-function flagRow(mechanism: string, asked: boolean, inForce: boolean): Row {
-  return {
-    mechanism,
-    asked_for: yesOrNo(asked),
-    in_force: yesOrNo(inForce),
-    as_asked: inForce || !asked,
-  };
-}
-
-function namespaceRow(kind: NamespaceKind, name: string, { ownNamespaces }: Confinement): Row {
-  const own = ownNamespaces.has(kind);
-  return {
-    mechanism: `${name} namespace`,
-    asked_for: 'own',
-    in_force: own ? 'own' : "the host's",
-    as_asked: own,
-  };
-}
-
-function userRow(record: ContainerRecord, { ownNamespaces, userMap }: Confinement): Row {
-  const asked = record.USERNS !== undefined;
-  const own = ownNamespaces.has('user');
-  const root = userMap.find(({ inside }) => inside === 0);
-  const outside = root === undefined ? 'nobody' : String(root.outside);
-  return {
-    mechanism: 'user namespace',
-    asked_for: asked ? 'own' : 'no',
-    in_force: own ? `own: root is ${outside}` : 'no: root is root',
-    // Users of its own whose root is the host's would be worth nothing.
-    as_asked: !asked || (own && root?.outside !== 0),
-  };
-}
-
-function askedNetwork(record: ContainerRecord): string {
-  const { POD, NETWORK_VETH, NETWORK_BRIDGE, NETWORK_ZONE } = record;
-  if (POD !== undefined) return `own: pod ${POD}`;
-  if (record.PRIVATE_NETWORK === undefined) return "the host's";
-  const links = [
-    ...(NETWORK_VETH === undefined ? [] : ['veth']),
-    ...(NETWORK_BRIDGE === undefined ? [] : [`bridge ${NETWORK_BRIDGE}`]),
-    ...(NETWORK_ZONE === undefined ? [] : [`zone ${NETWORK_ZONE}`]),
-  ];
-  return links.length === 0 ? 'own: loopback only' : `own: ${links.join(', ')}`;
-}
-
-function networkRow(record: ContainerRecord, { ownNamespaces, interfaces }: Confinement): Row {
-  const own = ownNamespaces.has('net');
-  return {
-    mechanism: 'network namespace',
-    asked_for: askedNetwork(record),
-    in_force: own ? `own: ${interfaces.join(', ')}` : "the host's",
-    as_asked: own || (record.PRIVATE_NETWORK === undefined && record.POD === undefined),
-  };
-}
-
-function capabilityRow(asked: readonly Capability[], inForce: readonly Capability[]): Row {
-  return {
-    mechanism: 'capabilities',
-    asked_for: `${asked.length}`,
-    in_force: `${inForce.length}`,
-    as_asked: inForce.every((capability) => asked.includes(capability)),
-  };
-}
-
-function filterRow(record: ContainerRecord, { seccompFilters }: Confinement): Row {
-  const own = record.SYSCALL_FILTER.length;
-  return {
-    mechanism: 'system call filter',
-    asked_for: own === 0 ? "nspawn's" : `nspawn's and ${own} more`,
-    in_force: seccompFilters === 0 ? 'no' : `yes: ${seccompFilters} programs`,
-    as_asked: seccompFilters > 0,
-  };
-}
-
-function apparmorRow(record: ContainerRecord, { apparmor }: Confinement): Row {
-  const asked = record.APPARMOR_PROFILE;
-  const confined = apparmor !== undefined && apparmor !== unconfined;
-  const without = apparmor === undefined ? 'no: not in this kernel' : 'no';
-  return {
-    mechanism: 'AppArmor profile',
-    asked_for: asked ?? 'no',
-    in_force: confined ? apparmor : without,
-    as_asked: asked === undefined || asked === unconfined || apparmor?.replace(/ \([a-z]+\)$/, '') === asked,
-  };
-}
-
-function settingsRow({ readOnlySettings }: Confinement): Row {
-  return {
-    mechanism: 'kernel settings',
-    asked_for: 'read-only',
-    in_force: readOnlySettings ? 'read-only' : 'writable',
-    as_asked: readOnlySettings,
-  };
-}
-
 /** The capabilities that a record asks for. */
 function askedCapabilities(record: ContainerRecord): Capability[] {
   return retainedCapabilities({
@@ -139,8 +40,15 @@ function askedCapabilities(record: ContainerRecord): Capability[] {
   });
 }
 
-/** What a container was asked to be held to, beside what the kernel holds its PID 1 to and what Docker does. */
-export function securityReport(record: ContainerRecord, confinement: Confinement): SecurityReport {
+/**
+ * What a container was asked to be held to, beside what the kernel holds its PID 1 to and what Docker does.
+ * `unheeded`: filters of its record that its nspawn was not told.
+ */
+export function securityReport(
+  record: ContainerRecord,
+  confinement: Confinement,
+  unheeded: readonly string[] = [],
+): SecurityReport {
   const asked = askedCapabilities(record);
   const inForce = capabilitiesOfMask(confinement.boundingSet).sort();
   const row = ({ mechanism, asked_for, in_force, as_asked }: Row, docker: string): SecurityRow => ({
@@ -167,7 +75,7 @@ export function securityReport(record: ContainerRecord, confinement: Confinement
         dockerDefault.noNewPrivileges,
       ),
       row(capabilityRow(asked, inForce), dockerDefault.capabilities),
-      row(filterRow(record, confinement), dockerDefault.systemCallFilter),
+      row(filterRow(record, confinement, unheeded), dockerDefault.systemCallFilter),
       row(apparmorRow(record, confinement), dockerDefault.apparmor),
       row(
         flagRow('read-only root', record.READ_ONLY !== undefined, readOnlyRoot),

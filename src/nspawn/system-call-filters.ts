@@ -3,6 +3,7 @@ import {
   callsOfDeniedGroups,
   parseSystemCallGroups,
   type SystemCallGroups,
+  unheededFilters,
   unknownFilters,
 } from '../security/index.ts';
 import { findProgram } from '../system/exec/find-program.ts';
@@ -34,4 +35,17 @@ export async function deniedCalls(filters: readonly string[], options: Options):
     );
   }
   return callsOfDeniedGroups(filters, groups);
+}
+
+/**
+ * Those of a container's filters that its running systemd-nspawn, by its command line, does not heed as this host's
+ * systemd understands them. The kernel says that there are filters, not what is in them.
+ * @throws SdmeError `system.unsupported`, `process.failed`
+ */
+export async function filtersNotHeeded(
+  filters: readonly string[],
+  command: readonly string[],
+  options: Options,
+): Promise<readonly string[]> {
+  return filters.length === 0 ? [] : unheededFilters(filters, await hostGroups(options), command);
 }

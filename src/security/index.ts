@@ -11,6 +11,7 @@ export {
   callsOfDeniedGroups,
   parseSystemCallGroups,
   type SystemCallGroups,
+  unheededFilters,
   unknownFilters,
 } from './system-call-groups.ts';
 export {

@@ -41,3 +41,33 @@ export function callsOfDeniedGroups(filters: readonly string[], groups: SystemCa
   const denied = filters.filter((filter) => filter.startsWith('~@')).map((filter) => filter.slice(1));
   return [...new Set(denied.flatMap((group) => callsOf(group, groups)))].sort();
 }
+
+/** What a command line of systemd-nspawn allows and, with `~`, denies. */
+function filtersOfCommand(command: readonly string[]): Set<string> {
+  const option = '--system-call-filter=';
+  const values = command.filter((word) => word.startsWith(option)).map((word) => word.slice(option.length));
+  return new Set(
+    values.flatMap((value) =>
+      value.startsWith('~')
+        ? value
+            .slice(1)
+            .split(' ')
+            .map((name) => `~${name}`)
+        : value.split(' '),
+    ),
+  );
+}
+
+/** Those of some filters that a running systemd-nspawn does not heed, by its command line: all of a group must be denied. */
+export function unheededFilters(
+  filters: readonly string[],
+  groups: SystemCallGroups,
+  command: readonly string[],
+): string[] {
+  const told = filtersOfCommand(command);
+  const unknown = unknownFilters(filters, groups);
+  return filters.filter((filter) => {
+    const calls = callsOfDeniedGroups([filter], groups).map((call) => `~${call}`);
+    return unknown.includes(filter) || ![filter, ...calls].every((name) => told.has(name));
+  });
+}

@@ -23,6 +23,8 @@ export interface Confinement extends ProcessStatus {
   readonly apparmor: string | undefined;
   /** Its place in the cgroup tree, e.g. `/machine.slice/sdme@web.service/payload/init.scope`. */
   readonly cgroup: string;
+  /** The command line of the process that started it, word by word. */
+  readonly parentCommand: readonly string[];
 }
 
 async function namespacesOf(pid: number): Promise<Map<NamespaceKind, string>> {
@@ -43,15 +45,21 @@ async function apparmorLabel(pid: number): Promise<string | undefined> {
   }
 }
 
+async function commandOfParent(status: string): Promise<string[]> {
+  const parent = /^PPid:\s*([1-9][0-9]*)$/m.exec(status)?.[1];
+  if (parent === undefined) return [];
+  return (await readFile(`/proc/${parent}/cmdline`, 'utf8')).split('\0').slice(0, -1);
+}
+
 async function readAll(pid: number): Promise<Confinement> {
   const textOf = (file: string): Promise<string> => readFile(`/proc/${pid}/${file}`, 'utf8');
-  const status = parseProcessStatus(await textOf('status'));
+  const status = await textOf('status');
   const [own, hosts] = [await namespacesOf(pid), await namespacesOf(1)];
   const mounts = parseMountInfo(await textOf('mountinfo'));
   const isReadOnly = (path: string): boolean =>
     mounts.findLast(({ mountPoint }) => mountPoint === path)?.readOnly ?? false;
   return {
-    ...status,
+    ...parseProcessStatus(status),
     userMap: parseUidMap(await textOf('uid_map')),
     ownNamespaces: new Set(namespaceKinds.filter((kind) => own.get(kind) !== hosts.get(kind))),
     interfaces: parseInterfaces(await textOf('net/dev')),
@@ -59,6 +67,7 @@ async function readAll(pid: number): Promise<Confinement> {
     readOnlySettings: isReadOnly('/proc/sys'),
     apparmor: await apparmorLabel(pid),
     cgroup: /^0::(.*)$/m.exec(await textOf('cgroup'))?.[1] ?? '/',
+    parentCommand: await commandOfParent(status),
   };
 }
 

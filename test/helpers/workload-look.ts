@@ -1,3 +1,5 @@
+import { groupCalls } from './denied-groups.ts';
+
 /**
  * What a workload writes to /tmp/look of what it sees and of what it is kept from, each part under a title. It runs
  * as the one program of its image.
@@ -31,7 +33,7 @@ part set-uid; : > /tmp/s; $b chmod u+s /tmp/s
 part personality; setarch linux32 $b true
 part disk; $b mknod /tmp/disk b 8 0 && $b cat /tmp/disk
 part calls; cd /tmp; /probe key-add key-control bpf-map kexec module-unload
-part groups; /probe group-cpu-emulation group-debug group-obsolete group-raw-io
+part groups; /probe ${groupCalls.join(' ')}
 part end
 exec $b sleep 100000
 `;

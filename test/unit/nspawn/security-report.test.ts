@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { securityLines } from '../../../src/cli/verbs/security-show.ts';
 import { parseRecord } from '../../../src/nspawn/record.ts';
-import { type SecurityRow, securityReport } from '../../../src/nspawn/security-report.ts';
+import { securityReport } from '../../../src/nspawn/security-report.ts';
+import type { SecurityRow } from '../../../src/nspawn/security-rows.ts';
 import { strictDropCapabilities } from '../../../src/security/index.ts';
 import { type Confinement, namespaceKinds } from '../../../src/system/confinement.ts';
 
@@ -13,6 +14,8 @@ NO_NEW_PRIVS=yes
 PRIVATE_NETWORK=1
 SYSCALL_FILTER=~@debug,~@raw-io
 USERNS=yes
+USERNS_SHIFT=1610350592
+USERNS_RANGE=65536
 `;
 /** What the kernel says of a strict container that is all that it should be. */
 const confined: Confinement = {
@@ -26,6 +29,7 @@ const confined: Confinement = {
   readOnlySettings: true,
   apparmor: 'sdme-default (enforce)',
   cgroup: '/machine.slice/sdme@web.service/payload/init.scope',
+  parentCommand: [],
 };
 
 function rowsOf(state: string, facts: Partial<Confinement>): Map<string, SecurityRow> {
@@ -41,20 +45,20 @@ test('a strict container that has what it asked for shows it, beside what Docker
   assert.deepEqual(
     securityLines(securityReport(record, confined)).map((line) => line.trimEnd()),
     [
-      'MECHANISM           ASKED FOR            IN FORCE                 DOCKER DEFAULT',
-      'user namespace      own                  own: root is 1610350592  no',
-      'PID namespace       own                  own                      own',
-      'IPC namespace       own                  own                      own',
-      'hostname namespace  own                  own                      own',
-      'mount namespace     own                  own                      own',
-      'cgroup namespace    own                  own                      own',
-      'network namespace   own: loopback only   own: lo                  own: bridge',
-      'no new privileges   yes                  yes                      no',
-      'capabilities        14                   14                       14',
-      "system call filter  nspawn's and 2 more  yes: 5 programs          yes",
-      'AppArmor profile    sdme-default         sdme-default (enforce)   docker-default',
-      'read-only root      no                   no                       no',
-      'kernel settings     read-only            read-only                read-only',
+      'MECHANISM           ASKED FOR                IN FORCE                 DOCKER DEFAULT',
+      'user namespace      own: root is 1610350592  own: root is 1610350592  no',
+      'PID namespace       own                      own                      own',
+      'IPC namespace       own                      own                      own',
+      'hostname namespace  own                      own                      own',
+      'mount namespace     own                      own                      own',
+      'cgroup namespace    own                      own                      own',
+      'network namespace   own: loopback only       own: lo                  own: bridge',
+      'no new privileges   yes                      yes                      no',
+      'capabilities        14                       14                       14',
+      "system call filter  nspawn's and 2 more      yes: 5 programs          yes",
+      'AppArmor profile    sdme-default             sdme-default (enforce)   docker-default',
+      'read-only root      no                       no                       no',
+      'kernel settings     read-only                read-only                read-only',
       "capabilities beyond Docker's: SYS_ADMIN",
       'capabilities of Docker not here: NET_RAW',
       'system call filters asked for: ~@debug ~@raw-io',
@@ -74,6 +78,13 @@ const loosened: readonly (readonly [change: Partial<Confinement>, rows: readonly
   [{ apparmor: 'other (enforce)' }, ['AppArmor profile']],
   [{ readOnlySettings: false }, ['kernel settings']],
   [{ userMap: [{ inside: 0, outside: 0, size: 65_536 }] }, ['user namespace']],
+  [{ userMap: [{ inside: 0, outside: 1_610_416_128, size: 65_536 }] }, ['user namespace']],
+  [{ userMap: [{ inside: 0, outside: 1_610_350_592, size: 65_537 }] }, ['user namespace']],
+  [{ userMap: [...confined.userMap, { inside: 65_536, outside: 0, size: 1 }] }, ['user namespace']],
+  [{ userMap: [] }, ['user namespace']],
+  [{ interfaces: ['lo', 'host0'] }, ['network namespace']],
+  [{ interfaces: ['lo', 'eth0'] }, ['network namespace']],
+  [{ interfaces: ['lo', 'sit0', 'ip6tnl0'] }, []],
   [
     { ownNamespaces: new Set() },
     [
@@ -99,6 +110,32 @@ for (const [change, rows] of loosened) {
 test('a default container asks for little, and more than that in force is no harm', () => {
   assert.deepEqual(loose('', {}), []);
   assert.deepEqual(loose('', { ownNamespaces: new Set(['pid', 'ipc', 'uts', 'mnt', 'cgroup']) }), []);
+});
+
+test('of a link that was asked for host0 alone is expected; of a pod’s network nothing is known', () => {
+  const linked = 'PRIVATE_NETWORK=1\nNETWORK_ZONE=lan\n';
+  assert.deepEqual(loose(linked, { interfaces: ['lo', 'host0'] }), []);
+  assert.deepEqual(loose(linked, { interfaces: ['lo', 'host0', 'eth0'] }), ['network namespace']);
+  assert.deepEqual(loose('PRIVATE_NETWORK=1\nPOD=p\n', { interfaces: ['lo', 'eth0'] }), []);
+  assert.deepEqual(loose('POD=p\n', { ownNamespaces: new Set(['pid', 'ipc', 'uts', 'mnt', 'cgroup']) }), [
+    'network namespace',
+  ]);
+});
+
+test('users of its own without a range in the record are anybody but the host’s root', () => {
+  const asked = 'USERNS=yes\nPRIVATE_NETWORK=1\nDROP_CAPS=CAP_NET_ADMIN\n';
+  assert.deepEqual(loose(asked, {}), []);
+  const root = { inside: 1, outside: 0, size: 1 };
+  assert.deepEqual(loose(asked, { userMap: [...confined.userMap, root] }), ['user namespace']);
+});
+
+test('a filter that nspawn was not told is named, and not in force', () => {
+  const record = parseRecord(`NAME=web\nROOTFS=debian\n${strict}`);
+  const row = securityReport(record, confined, ['~@debug']).mechanisms.find(({ as_asked }) => !as_asked);
+  assert.deepEqual(
+    [row?.mechanism, row?.in_force],
+    ['system call filter', 'yes: 5 programs, without ~@debug'],
+  );
 });
 
 test('a profile that was waived is shown as asked for and as not in force', () => {

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { callsOfDeniedGroups, parseSystemCallGroups, unknownFilters } from '../../../src/security/index.ts';
+import {
+  callsOfDeniedGroups,
+  parseSystemCallGroups,
+  unheededFilters,
+  unknownFilters,
+} from '../../../src/security/index.ts';
 
 /** The form of what `systemd-analyze syscall-filter` prints. */
 const printed = `\
@@ -65,4 +70,23 @@ test('a filter is unknown when this systemd has no such group or call', () => {
     '~known',
   ];
   assert.deepEqual(unknownFilters(filters, groups), filters.slice(5));
+});
+
+test('a running nspawn heeds what its command line tells it, of a denied group all', () => {
+  const command = (...values: string[]): string[] => [
+    '/usr/bin/systemd-nspawn',
+    ...values.map((value) => `--system-call-filter=${value}`),
+    '--boot',
+  ];
+  const filters = ['mount', '~@chown'];
+  const all = command('mount', '~@chown', '~chown chown32');
+  assert.deepEqual(unheededFilters(filters, groups, all), []);
+  assert.deepEqual(unheededFilters(filters, groups, command('mount', '~@chown', '~chown')), ['~@chown']);
+  assert.deepEqual(unheededFilters(filters, groups, command('mount', '~chown chown32')), ['~@chown']);
+  assert.deepEqual(unheededFilters(filters, groups, command('mount', '~@chown', 'chown chown32')), [
+    '~@chown',
+  ]);
+  assert.deepEqual(unheededFilters(['~mount', 'mount'], groups, command('mount')), ['~mount']);
+  assert.deepEqual(unheededFilters(['~nosuchcall'], groups, command('~nosuchcall')), ['~nosuchcall']);
+  assert.deepEqual(unheededFilters(filters, groups, []), filters);
 });
