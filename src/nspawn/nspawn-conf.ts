@@ -1,4 +1,5 @@
 import type { Layout } from '../base/paths.ts';
+import { unconfined } from '../security/index.ts';
 import { applicationBindPaths, demandApartBinds } from './application-binds.ts';
 import { type ArgumentFacts, bindArgument, nspawnArguments } from './arguments.ts';
 import { guardedSources } from './bind-sources.ts';
@@ -113,6 +114,10 @@ function assertLines({ record, layout }: NspawnConfOptions): string[] {
   );
   if (record.USERNS_MAPPING !== undefined) {
     lines.push(`AssertPathExists=!${escapeSpecifiers(pendingFile(layout, record.NAME))}`);
+  }
+  // Without AppArmor systemd heeds no profile; with it, it starts nothing in one that is not loaded (systemd.exec(5)).
+  if (record.APPARMOR_PROFILE !== undefined && record.APPARMOR_PROFILE !== unconfined) {
+    lines.push('AssertSecurity=apparmor');
   }
   return lines.length === 0 ? [] : ['', '[Unit]', ...lines];
 }

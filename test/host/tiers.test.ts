@@ -240,7 +240,9 @@ describe('tiers, from inside of booted containers', { skip: outsideTestHost(), t
 
   test('a strict container whose profile cannot be had is refused at start, with the one way out', async (t) => {
     if (hasAppArmor) return t.skip('this kernel has AppArmor');
-    await containers.create('refused', { tier: 'strict' });
+    await containers.create('refused', { tier: 'strict', enable: true });
+    // As systemd does by itself at boot.
+    await assert.rejects(output('systemctl', 'start', 'sdme@refused.service'), /[Aa]ssert/);
     assert.match(
       await readFile(store.layout.stateFile('refused'), 'utf8'),
       /^APPARMOR_PROFILE=sdme-default$/m,

@@ -189,5 +189,6 @@ describe('AppArmor, enforced', { skip: outsideVm(), timeout: 1_200_000 }, () => 
     assert.match(await sdme.ok('security', 'show', 'strict'), /^looser than asked for: AppArmor profile$/m);
     await containers.stop('strict');
     await assert.rejects(containers.start('strict'), /AppArmor profile 'sdme-default' is not loaded/);
+    await assert.rejects(output('systemctl', 'start', 'sdme@strict.service'), 'nor by systemd itself');
   });
 });

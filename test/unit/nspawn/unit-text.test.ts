@@ -177,6 +177,11 @@ test('a container does not start when what is bound into an application leads ov
   );
 });
 
+test('a container with a profile does not start where AppArmor is off, unless the profile was waived', () => {
+  assert.match(conf('APPARMOR_PROFILE=own\n'), /\n\n\[Unit\]\nAssertSecurity=apparmor\n$/);
+  assert.doesNotMatch(conf('APPARMOR_PROFILE=unconfined\n'), /AssertSecurity/);
+});
+
 test('without a pod a private network is asked for, and nspawn looks after resolv.conf', () => {
   const line = conf('PRIVATE_NETWORK=1\nNETWORK_VETH=1\n');
   assert.match(
