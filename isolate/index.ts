@@ -6,6 +6,7 @@ import { writeSharedObject } from './elf/shared-object.ts';
 import type { Program } from './program.ts';
 import { programProblems } from './program-problems.ts';
 import { devfdShimExports, devfdShimImports, devfdShimProgram } from './programs/devfd-shim.ts';
+import { enterProgram } from './programs/enter.ts';
 import { isolateProgram } from './programs/isolate.ts';
 import { lowerToX8664 } from './x86-64/lower.ts';
 
@@ -26,6 +27,11 @@ export function assembleProgram(architecture: Architecture, program: Program): C
 /** The `isolate` executable (contract 5.1): static, under 2,048 bytes, the same bytes each time. */
 export function isolateBinary(architecture: Architecture): Uint8Array {
   return writeExecutable(architecture, assembleProgram(architecture, isolateProgram));
+}
+
+/** The `enter` executable, by which a command gets among an application's processes: static, the same bytes each time. */
+export function enterBinary(architecture: Architecture): Uint8Array {
+  return writeExecutable(architecture, assembleProgram(architecture, enterProgram));
 }
 
 /** The devfd shim for LD_PRELOAD (contract 5.2). */

@@ -109,7 +109,7 @@ export const add = (name: string, operand: number | { readonly variable: string 
   variable: name,
   operand,
 });
-export const and = (name: string, operand: number): Step => ({
+export const and = (name: string, operand: number | { readonly variable: string }): Step => ({
   step: 'calculate',
   operation: 'and',
   variable: name,

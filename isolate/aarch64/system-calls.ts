@@ -1,8 +1,11 @@
 /** System call numbers of AArch64 (Linux, include/uapi/asm-generic/unistd.h). */
 const numbers: Readonly<Record<string, number>> = {
   fcntl: 25,
+  ioctl: 29,
   mount: 40,
   chdir: 49,
+  fchdir: 50,
+  chroot: 51,
   openat: 56,
   close: 57,
   write: 64,
@@ -16,10 +19,12 @@ const numbers: Readonly<Record<string, number>> = {
   rt_sigtimedwait: 137,
   setgid: 144,
   setuid: 146,
+  setsid: 157,
   setgroups: 159,
   prctl: 167,
   execve: 221,
   wait4: 260,
+  setns: 268,
 };
 
 /** There is no fork: clone(2) with SIGCHLD and nothing shared is one. */

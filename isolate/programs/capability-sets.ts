@@ -1,4 +1,5 @@
-import { and, load, type Operand, type Step, set, slot, store, systemCall } from '../program.ts';
+import { and, load, type Operand, type Step, set, slot, store } from '../program.ts';
+import type { Failures } from './failures.ts';
 
 /** Scratch memory of the calls: the header and data of capget(2), version 3. */
 export const capabilitySlots = { 'capability header': 8, capabilities: 24 } as const;
@@ -8,6 +9,7 @@ const effective = [0, 12] as const;
 const permitted = [4, 16] as const;
 const inheritable = [8, 20] as const;
 const version3 = 0x20080522;
+type Must = Failures<'capget' | 'capset'>['must'];
 const operands: readonly Operand[] = [slot('capability header'), slot('capabilities')];
 
 /**
@@ -15,24 +17,24 @@ const operands: readonly Operand[] = [slot('capability header'), slot('capabilit
  * of the process before (capabilities(7)), and nspawn gives the container's init, hence every service, an inheritable
  * set with CAP_SYS_ADMIN in it: out of the bounding set alone, it would come back.
  */
-export const emptyInheritable = (capset: (operands: readonly Operand[]) => Step[]): Step[] => [
+export const emptyInheritable = (must: Must): Step[] => [
   set('cursor', slot('capability header')),
   set('result', version3),
   store('result', 8, 'cursor'),
-  systemCall('capget', operands, 'result'),
+  ...must('capget', operands, 'capget'),
   set('cursor', slot('capabilities')),
   set('result', 0),
   ...inheritable.map((offset) => store('result', 4, 'cursor', offset)),
-  ...capset(operands),
+  ...must('capset', operands, 'capset'),
 ];
 
 /** Behind {@link emptyInheritable}: of what the process holds, it keeps at most the capabilities below 32 in `mask`. */
-export const keepOnly = (mask: number): Step[] => [
+export const keepOnly = (must: Must, mask: number | { readonly variable: string }): Step[] => [
   set('cursor', slot('capabilities')),
   ...[...effective, ...permitted].flatMap((offset) => [
     load('result', 4, 'cursor', offset),
     and('result', offset < 8 ? mask : 0),
     store('result', 4, 'cursor', offset),
   ]),
-  systemCall('capset', operands, 'result'),
+  ...must('capset', operands, 'capset'),
 ];

@@ -1,4 +1,17 @@
-import { goTo, label, type Operand, type Step, set, systemCall, text, variable, when } from '../program.ts';
+import {
+  add,
+  goTo,
+  label,
+  load,
+  multiply,
+  type Operand,
+  type Step,
+  set,
+  systemCall,
+  text,
+  variable,
+  when,
+} from '../program.ts';
 
 const STDERR = 2;
 
@@ -14,12 +27,13 @@ export interface Failures<Message extends string> {
   readonly texts: Readonly<Record<string, Uint8Array>>;
 }
 
-/** The failures of a program with the variables `cursor` and `result`; `messages` are what it says of each. */
+/** The failures of a program with the variables `cursor`, `result` and `digit`; `messages` are what it says of each. */
 export function failures<Message extends string>(
   messages: Readonly<Record<Message, string>>,
 ): Failures<Message> {
   const end = (message: Message): string => `die: ${message}`;
   const all = Object.entries<string>(messages).map(([name, says]) => ({ name, bytes: bytesOf(`${says}\n`) }));
+  const lineFeed = 0x0a;
   return {
     end,
     must: (name, operands, message) => [
@@ -27,14 +41,18 @@ export function failures<Message extends string>(
       when('result', '<', 0, end(message)),
     ],
     steps: [
-      ...all.flatMap(({ name, bytes }) => [
-        label(`die: ${name}`),
-        set('cursor', text(name)),
-        set('result', bytes.length),
-        goTo('die'),
-      ]),
+      ...all.flatMap(({ name }) => [label(`die: ${name}`), set('cursor', text(name)), goTo('die')]),
+      // Of the text at `cursor`, all up to the end of its line.
       label('die'),
-      systemCall('write', [STDERR, variable('cursor'), variable('result')], 'result'),
+      set('digit', variable('cursor')),
+      label('next letter'),
+      load('result', 1, 'digit'),
+      add('digit', 1),
+      when('result', '!=', lineFeed, 'next letter'),
+      set('result', variable('cursor')),
+      multiply('result', -1),
+      add('digit', variable('result')),
+      systemCall('write', [STDERR, variable('cursor'), variable('digit')], 'result'),
       set('result', 1),
       label('exit'),
       systemCall('exit', [variable('result')], 'result'),

@@ -1,6 +1,5 @@
 import {
   add,
-  and,
   goTo,
   label,
   load,
@@ -8,7 +7,6 @@ import {
   type Program,
   type Step,
   set,
-  shiftRight,
   slot,
   store,
   systemCall,
@@ -19,6 +17,7 @@ import {
 import { capabilitySlots, emptyInheritable, keepOnly } from './capability-sets.ts';
 import { bytesOf, failures } from './failures.ts';
 import { argument, parseNumber, readNumber } from './number-argument.ts';
+import { blockSignals, restoreSignals, superviseChild, supervisionSlots } from './supervise.ts';
 
 /**
  * `isolate UID GID DIR CMD [ARGS…]` (contract 5.1): runs a workload in PID and IPC namespaces of its own,
@@ -32,9 +31,6 @@ import { argument, parseNumber, readNumber } from './number-argument.ts';
  *
  * The workload is not PID 1 because the kernel drops signals to a PID 1 that has no handler for them
  * (pid_namespaces(7)): a stop would wait for its timeout, and zombies of double-forking daemons would stay.
- *
- * Signals need no handlers: all are blocked and taken with rt_sigtimedwait(2). A blocked signal is kept even
- * for PID 1.
  */
 
 // Numbers of include/uapi/linux: sched.h, mount.h, prctl.h, capability.h, and of signal(7) and wait(2).
@@ -46,15 +42,11 @@ const PR_CAPBSET_DROP = 24;
 const CAP_SYS_ADMIN = 21;
 const CAP_KILL_BIT = 1 << 5;
 const SIGKILL = 9;
-const SIGCHLD = 17;
-const SIG_SETMASK = 2;
-const WNOHANG = 1;
-const EINTR = -4;
-const SIGSET_BYTES = 8;
 
 const { must, end, ...failure } = failures({
   usage: 'usage: isolate <uid> <gid> <dir> <cmd> [args...]',
   'bad number': 'bad number',
+  rt_sigprocmask: 'rt_sigprocmask',
   unshare: 'unshare',
   fork: 'fork',
   mount: 'mount',
@@ -63,40 +55,10 @@ const { must, end, ...failure } = failures({
   setgid: 'setgid',
   setuid: 'setuid',
   chdir: 'chdir',
+  capget: 'capget',
   capset: 'capset',
   execve: 'execve',
 });
-
-/**
- * Waits for `child` and passes on every signal until then; ends with the child's code or 128 + its signal.
- * Children of others, which PID 1 inherits, are reaped on the way.
- */
-const superviseChild: Step[] = [
-  label('supervise'),
-  systemCall('rt_sigtimedwait', [slot('all signals'), 0, 0, SIGSET_BYTES], 'result'),
-  when('result', '==', SIGCHLD, 'reap'),
-  when('result', '<', 0, 'supervise'),
-  systemCall('kill', [variable('child'), variable('result')], 'result'),
-  goTo('supervise'),
-  label('reap'),
-  systemCall('wait4', [-1, slot('status'), WNOHANG, 0], 'result'),
-  when('result', '==', EINTR, 'reap'),
-  when('result', '==', 0, 'supervise'),
-  when('result', '<', 0, 'supervise'),
-  when('result', '!=', variable('child'), 'reap'),
-  set('cursor', slot('status')),
-  load('result', 4, 'cursor'),
-  set('digit', variable('result')),
-  and('digit', 0x7f),
-  when('digit', '!=', 0, 'killed'),
-  shiftRight('result', 8),
-  and('result', 0xff),
-  goTo('exit'),
-  label('killed'),
-  set('result', variable('digit')),
-  add('result', 128),
-  goTo('exit'),
-];
 
 /** Keeps `result` in a slot until {@link getFrom} fetches it. */
 const putInto = (name: string): Step[] => [set('cursor', slot(name)), store('result', 8, 'cursor')];
@@ -112,14 +74,7 @@ const steps: Step[] = [
   ...putInto('gid'),
 
   // 2. The supervisor: every signal blocked, new namespaces for what it forks.
-  set('cursor', slot('all signals')),
-  set('result', -1),
-  store('result', 8, 'cursor'),
-  systemCall(
-    'rt_sigprocmask',
-    [SIG_SETMASK, slot('all signals'), slot('signals before'), SIGSET_BYTES],
-    'result',
-  ),
+  ...blockSignals(must),
   ...must('unshare', [CLONE_NEWPID_NEWIPC], 'unshare'),
   ...must('fork', [], 'fork'),
   set('child', variable('result')),
@@ -149,19 +104,19 @@ const steps: Step[] = [
   load('cursor', 8, 'arguments', argument(3)),
   ...must('chdir', [variable('cursor')], 'chdir'),
   // A change of user clears the parent-death signal (prctl(2)), so it is set only now.
-  systemCall('prctl', [PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0], 'result'),
-  ...emptyInheritable((operands) => must('capset', operands, 'capset')),
+  ...must('prctl', [PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0], 'prctl'),
+  ...emptyInheritable(must),
   ...must('fork', [], 'fork'),
   set('child', variable('result')),
   when('child', '==', 0, 'workload'),
   // The init keeps CAP_KILL, to pass signals on to a workload that changed its user: all else that a root init holds
   // would be there for whoever takes it over.
-  ...keepOnly(CAP_KILL_BIT),
+  ...keepOnly(must, CAP_KILL_BIT),
   goTo('supervise'),
 
   // 4. The workload. envp lies behind argv and its final null.
   label('workload'),
-  systemCall('rt_sigprocmask', [SIG_SETMASK, slot('signals before'), 0, SIGSET_BYTES], 'result'),
+  ...restoreSignals(must),
   load('digit', 8, 'arguments'),
   multiply('digit', 8),
   add('digit', variable('arguments')),
@@ -200,9 +155,7 @@ export const isolateProgram: Program = {
   slots: {
     uid: 8,
     gid: 8,
-    'all signals': 8,
-    'signals before': 8,
-    status: 8,
+    ...supervisionSlots,
     ...capabilitySlots,
   },
   texts: {

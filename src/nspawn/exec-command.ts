@@ -73,14 +73,12 @@ export function joinUser({
   return isHostRoot && joinAsSudoUser && known ? sudoUser : undefined;
 }
 
-/** Where programs are looked for, in the container and in the application, whose /bin need not be its /usr/bin. */
+/** For the program that is run; the container's systemd would give it a path of its own. */
 const searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-
-/** One word of a POSIX shell command. */
-const quoteForShell = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 
 export interface ApplicationExecOptions {
   readonly container: string;
+  readonly application: string;
   /** The application's supervisor, as the container numbers it. */
   readonly supervisor: number;
   /** The application has another network than its container. */
@@ -91,28 +89,21 @@ export interface ApplicationExecOptions {
 
 /**
  * Runs a command among an application's processes: in its namespaces and root (contract 1.6). The program comes out of
- * the image, so it is the container that enters the namespaces, not the host: what is run has the container's users,
- * filters, devices and profile, no capabilities but those of a workload before `isolate` drops the last, and nothing
- * of our environment.
- *
- * A shell looks after the jobs of a terminal only when it sees who leads the terminal's session, who must be of the
- * application's PID namespace: script(1) makes a terminal there.
+ * the image, so it is the container that enters the namespaces, not the host, and it does so by a program of ours that
+ * the application cannot reach, `enter`: what is run has the container's users, filters, devices and profile, a
+ * workload's capabilities and what its unit forbids by way of system calls, and nothing of our environment.
  */
 export function applicationCommand(options: ApplicationExecOptions): Command {
-  const { container, supervisor, ownNetwork, onTerminal, command } = options;
-  // Not the init's, which may be of another user: without CAP_SYS_PTRACE its namespaces are closed to root.
-  const pids = `--pid=/proc/${supervisor}/ns/pid_for_children`;
-  // A working directory that is named is opened before the root is entered, and leads out of it.
-  const spaces = ['--ipc', '--mount', ...(ownNetwork ? ['--net'] : []), '--root', '--wd'];
-  const others = ['--target', String(supervisor), ...spaces, '--', ...command];
-  const shell = ['nsenter', ...others].map(quoteForShell).join(' ');
-  const enter = onTerminal
-    ? ['nsenter', pids, '--', 'script', '--quiet', '--return', '--command', shell, '/dev/null']
-    : ['nsenter', pids, ...others];
+  const { container, application, supervisor, ownNetwork, onTerminal, command } = options;
+  const enter = [`/oci/apps/${application}/enter`, `/proc/${supervisor}`, ...command];
   return runIn(onTerminal ? '--pty' : '--pipe', { container, command: enter }, [
     `Environment=PATH=${searchPath}`,
     'NoNewPrivileges=yes',
     `CapabilityBoundingSet=${workloadCapabilities.join(' ')}`,
+    'RestrictNamespaces=~user',
+    'RestrictSUIDSGID=yes',
+    'LockPersonality=yes',
+    ...(ownNetwork ? [`NetworkNamespacePath=/proc/${supervisor}/ns/net`] : []),
   ]);
 }
 

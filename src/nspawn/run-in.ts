@@ -165,7 +165,9 @@ export async function execInApplication(
   const supervisor = await supervisorPid(container, application);
   const ownNetwork = (await readRecord(layout, container)).OCI_POD !== undefined;
   const command = words.length === 0 ? ['/bin/sh'] : words;
-  return runCommand(applicationCommand({ container, supervisor, ownNetwork, onTerminal, command }));
+  return runCommand(
+    applicationCommand({ container, application, supervisor, ownNetwork, onTerminal, command }),
+  );
 }
 
 /** Shows the journal of an OCI application in a running container. @returns journalctl's exit code */

@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { devfdShim, isolateBinary } from '../../isolate/index.ts';
+import { devfdShim, enterBinary, isolateBinary } from '../../isolate/index.ts';
 import type { Context } from '../base/context.ts';
 import { SdmeError } from '../base/errors.ts';
 import { hasNoncharacter } from '../base/noncharacters.ts';
@@ -79,7 +79,8 @@ function furnish(root: string): void {
 const covered = /^\/(?:proc|sys|dev|run)(?:\/|$)/;
 
 /**
- * The programs of ours in an application's root, and beside it the copy of `isolate` that no workload can write to.
+ * The programs of ours in an application's root, and beside it those that no workload can write to: a copy of `isolate`
+ * and `enter`.
  * @returns the directory of the root that `isolate` is in, over no link
  * @throws SdmeError `input.invalid`
  */
@@ -94,6 +95,7 @@ function placePrograms(tree: string, name: string): string {
       `the image's ${isolateDirectory} leads to ${JSON.stringify(directory.slice(0, 100))}, where no program can be put`,
     );
   writeFileIn(tree, `oci/apps/${name}/isolate`, isolate, { mode: 0o111 });
+  writeFileIn(tree, `oci/apps/${name}/enter`, Buffer.from(enterBinary(architecture())), { mode: 0o111 });
   placeFile(root, join(directory, isolateName), isolate, 0o111);
   placeFile(root, shimPath, Buffer.from(devfdShim(architecture())), 0o555);
   return directory;

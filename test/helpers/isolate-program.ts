@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { arch, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Architecture, isolateBinary } from '../../isolate/index.ts';
+import { type Architecture, enterBinary, isolateBinary } from '../../isolate/index.ts';
 
 /** How a binary of the architecture is run here: natively, or by qemu's user mode emulation. */
 function launcher(architecture: Architecture): readonly string[] | undefined {
@@ -42,6 +42,8 @@ export interface IsolateProgram extends Disposable {
   command(...between: string[]): string[];
   /** Runs it to its end. */
   run(...args: string[]): IsolateEnd;
+  /** Runs a command among the processes that a supervisor's children are, by the program `enter`. */
+  enter(supervisor: number | undefined, ...command: string[]): IsolateEnd;
 }
 
 /** Writes the program of an architecture. */
@@ -50,6 +52,8 @@ export function isolateProgram(architecture: Architecture): IsolateProgram {
   const file = join(directory, 'isolate');
   writeFileSync(file, isolateBinary(architecture));
   chmodSync(file, 0o555);
+  const enter = join(directory, 'enter');
+  writeFileSync(enter, enterBinary(architecture), { mode: 0o555 });
   chmodSync(directory, 0o755);
   // A mount namespace of its own stands for the one that systemd's RootDirectory= makes.
   const apart = ['--mount', '--propagation', 'private', '--'];
@@ -59,10 +63,15 @@ export function isolateProgram(architecture: Architecture): IsolateProgram {
     ...(launcher(architecture) ?? []),
     file,
   ];
+  // The kernel lets no program with threads into a mount namespace, and the emulator has some.
+  const inPlace = ['strace', '-qq', '-o', '/dev/null', '-e', 'inject=setns:retval=0'];
+  const entered = [...(isNative(architecture) ? [] : inPlace), ...(launcher(architecture) ?? []), enter];
   return {
     directory,
     command,
     run: (...args) => runIn([...command(), ...args]),
+    enter: (supervisor, ...args) =>
+      runIn([...apart, ...entered, ...(supervisor === undefined ? [] : [`/proc/${supervisor}`]), ...args]),
     [Symbol.dispose]: () => rmSync(directory, { recursive: true }),
   };
 }

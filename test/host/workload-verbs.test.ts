@@ -130,6 +130,8 @@ describe('verbs and flags for applications', { skip: outsideTestHost(), timeout:
     const prompt = /[#$] (?:\S{4})?$/;
     const talk: [RegExp, string][] = [
       [prompt, 'test -t 0 && cat /etc/mark\n'],
+      // Of all that runs there, the kernel lets nobody through to another root.
+      [prompt, 'for p in /proc/[0-9]*; do ls $p/root/; done\n'],
       [prompt, "sh -c 'echo begun; exec sleep 1000'\n"],
       [/\nbegun\r\n$/, '\x03'],
       [prompt, 'exit 5\n'],
@@ -142,6 +144,8 @@ describe('verbs and flags for applications', { skip: outsideTestHost(), timeout:
     assert.equal(code, 5, said);
     assert.match(said, /\nof the image\r/);
     assert.doesNotMatch(said, /job control|process group/);
+    assert.match(said, /^(\S+\s+)*srv\b/m);
+    assert.doesNotMatch(said, /\s(oci|boot)\s/);
   });
 
   test('logs --oci shows the journal of the application, as journalctl is told to', async () => {

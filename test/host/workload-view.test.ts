@@ -220,6 +220,25 @@ describe('what a workload sees', { skip: outsideTestHost(), timeout: 300_000 }, 
         assert.doesNotMatch(part('first', 'modules'), /^x$/m);
       });
 
+      test('a command beside it is held as it is: the same capabilities, root and system calls', async () => {
+        const words = `/busybox cat /proc/self/status; ${['unshare -U', 'mount -t tmpfs none', 'ls'].join(' /tmp; /busybox ')}`;
+        const beside = await stage.sdme.run(
+          'exec',
+          container,
+          '--oci',
+          'first',
+          '--',
+          '/busybox',
+          'sh',
+          '-c',
+          words,
+        );
+        const sets = (status: string): string[] =>
+          status.split('\n').filter((line) => /^Cap|^NoNew/.test(line));
+        assert.deepEqual(sets(beside.stdout), sets(part('first', 'status')));
+        assert.match(beside.stderr, /^(.*(Operation not permitted|permission denied)[^\n]*\n){2}$/);
+      });
+
       test('a service of the base runs beside the workloads, sees them, and is not seen', async () => {
         const units = ['sidecar', 'dbus', 'sdme-oci-first', 'sdme-oci-second'];
         assert.equal(

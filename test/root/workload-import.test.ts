@@ -56,6 +56,7 @@ test('an application becomes a service in a tree of the base, whose files it sha
   assert.equal(await modes('ports'), '644');
   assert.equal(await modes('root/usr/sbin/sdme-isolate'), '111');
   assert.equal(await modes('isolate'), '111');
+  assert.equal(await modes('enter'), '111');
   assert.equal(await modes('root/usr/lib/sdme-devfd-shim.so'), '555');
   assert.equal(await modes('root/tmp'), '1777');
   assert.equal(await modes('root/var/run'), '755');

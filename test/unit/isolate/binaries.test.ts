@@ -17,10 +17,29 @@ import {
   when,
 } from '../../../isolate/program.ts';
 import { programProblems } from '../../../isolate/program-problems.ts';
+import { enterProgram } from '../../../isolate/programs/enter.ts';
+import { isolateProgram } from '../../../isolate/programs/isolate.ts';
 import { systemCallNumbers as x86Calls } from '../../../isolate/x86-64/system-calls.ts';
 import { disassemble, noObjdump } from '../../helpers/disassemble.ts';
 
 const architectures: readonly Architecture[] = ['x86-64', 'aarch64'];
+
+/** Answered with a failure where nothing is wrong, or made anew. */
+const mayFail = ['rt_sigtimedwait', 'kill', 'wait4', 'write', 'exit'];
+
+test('every system call of isolate and enter that fails ends the program, with its name', () => {
+  for (const { steps } of [isolateProgram, enterProgram])
+    for (const [index, step] of steps.entries()) {
+      if (step.step !== 'system call' || mayFail.includes(step.name)) continue;
+      const next = steps[index + 1];
+      // What follows execve is reached only when it failed; a terminal that is not ours to give up is none.
+      if (step.name === 'execve' || (step.name === 'ioctl' && step.into === 'digit')) continue;
+      assert.ok(
+        next?.step === 'if' && next.relation === '<' && next.operand === 0 && next.to === `die: ${step.name}`,
+        `${step.name}, step ${index}`,
+      );
+    }
+});
 
 for (const architecture of architectures) {
   test(`isolate for ${architecture} is a static executable under 2,048 bytes, the same each time`, () => {
