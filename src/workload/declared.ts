@@ -37,7 +37,7 @@ export function declaredPorts(exposed: readonly string[]): Declared {
 const partsOf = (path: string): string[] => path.split('/').filter((part) => part !== '');
 const pathOf = (parts: readonly string[]): string => `/${parts.join('/')}`;
 
-/** Directories that systemd mounts in every application. */
+/** Directories that systemd mounts in every application; a new /run hides what lies below the image's. */
 const mounted = ['proc', 'sys', 'dev'];
 /** The longest name of a file, in bytes (NAME_MAX). */
 const maxNameBytes = 255;
@@ -67,7 +67,8 @@ function volumeProblem(path: string, root: VolumeRoot): string | undefined {
   if (!path.startsWith('/') || /[\p{Cc}\p{Noncharacter_Code_Point}:|,\\]|\s(?:\/|$)/u.test(path))
     return 'not a plain absolute path';
   if (parts.includes('..') || parts.includes('.')) return "it has '.' or '..'";
-  if (parts.length === 0 || mounted.includes(parts[0] ?? '')) return 'systemd mounts there';
+  if (parts.length === 0 || mounted.includes(parts[0] ?? '') || (parts[0] === 'run' && parts.length > 1))
+    return 'systemd mounts there';
   if (root.needed.some((directory) => `${directory}/`.startsWith(`${pathOf(parts)}/`)))
     return 'the application could not start without what lies there';
   // The directory that keeps its data is named after all of the path (contract 1.4, "OCI volumes").

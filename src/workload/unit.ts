@@ -23,8 +23,9 @@ const hardening = [
 
 /**
  * What `RootDirectory=` alone would leave shared: MountAPIVFS= shows the container's own /dev and /sys, with its
- * terminals, shared memory and message queues, all writable to a root workload. `isolate` mounts /dev/pts anew. In a
- * user namespace of its own a workload would hold CAP_SYS_ADMIN again and could mount a /proc with /proc/sys in it.
+ * terminals, shared memory and message queues, all writable to a root workload. `isolate` mounts /dev/pts anew. It also
+ * shows the sockets of the container's journal, which from root takes lines in the name of other units
+ * (systemd.journal-fields(7), OBJECT_PID=); versions before 257 of systemd pass over the setting. In a user namespace of its own a workload would hold CAP_SYS_ADMIN again and could mount a /proc with /proc/sys in it.
  * `+` makes a path one of the workload's root (systemd.exec(5)); without it, it means the container's.
  */
 const separation = [
@@ -32,6 +33,7 @@ const separation = [
   'ReadOnlyPaths=-+/dev -+/sys',
   'InaccessiblePaths=-+/dev/mqueue -+/dev/hugepages',
   'TemporaryFileSystem=/dev/shm:mode=1777,size=50%',
+  'BindLogSockets=no',
 ] as const;
 
 /** Names resolve as in the container around it; what an image brings are leftovers of where it was built. */

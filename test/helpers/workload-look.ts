@@ -17,6 +17,7 @@ part up; $b ls -A /../oci /../../oci/apps /proc/1/root/oci
 part shared; $b ls -A /dev/shm /dev/pts; ipcs -m | $b grep -c 0x
 part mqueue; $b ls /dev/mqueue
 part bus; $b ls /run/dbus /run/systemd/private
+part journal; $b ls /run/systemd/journal/socket /run/systemd/journal/stdout /dev/log
 part names; $b cat /etc/hosts /etc/resolv.conf; $b hostname
 part own; echo x > /dev/shm/mine && echo y > /run/mine && echo z > /tmp/mine && echo written
 part terminal; (exec 3<> /dev/ptmx && echo opened) ; $b ls /dev/pts

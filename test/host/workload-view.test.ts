@@ -169,6 +169,7 @@ describe('what a workload sees', { skip: outsideTestHost(), timeout: 300_000 }, 
           assert.doesNotMatch(part(one, 'root'), /^oci$/m);
           assert.match(part(one, 'up'), /(No such file[\s\S]*){3}/);
           assert.match(part(one, 'bus'), /No such file[\s\S]*No such file/);
+          assert.match(part(one, 'journal'), /(No such file[\s\S]*){3}/);
         }
       });
 

@@ -39,6 +39,7 @@ test('H5 volumes are plain absolute paths that lead over no link', () => {
     '/',
     '/proc',
     '/sys/x',
+    '/run/x',
     '/dev',
     'rel',
     '/a:b',

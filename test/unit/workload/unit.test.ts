@@ -48,6 +48,7 @@ RestrictNamespaces=~user
 ReadOnlyPaths=-+/dev -+/sys
 InaccessiblePaths=-+/dev/mqueue -+/dev/hugepages
 TemporaryFileSystem=/dev/shm:mode=1777,size=50%
+BindLogSockets=no
 BindReadOnlyPaths=-/etc/hosts -/etc/resolv.conf
 
 [Install]
