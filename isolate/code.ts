@@ -1,3 +1,6 @@
+/** Writes the distance to a label into the bytes, `at` the place that waits for it. */
+type Patch = (view: DataView, at: number, distance: number) => void;
+
 /** Bytes of a program under way: instructions, labels, and places that wait for a label's address. */
 export interface Code {
   /** Appends bytes. */
@@ -7,12 +10,7 @@ export interface Code {
   /** Gives the next byte a name. @throws RangeError when the name is taken */
   label(name: string): void;
   /** Calls `patch` once all labels are known, with the distance in bytes from `from` to the label. */
-  reference(
-    label: string,
-    at: number,
-    from: number,
-    patch: (view: DataView, at: number, distance: number) => void,
-  ): void;
+  reference(label: string, at: number, from: number, patch: Patch): void;
   /** Bytes so far. */
   readonly length: number;
   /** The finished bytes and the offsets of all labels. `external` names labels outside, as offsets from the start. */
@@ -23,12 +21,7 @@ export interface Code {
 export function newCode(): Code {
   const bytes: number[] = [];
   const labels = new Map<string, number>();
-  const references: {
-    label: string;
-    at: number;
-    from: number;
-    patch: (view: DataView, at: number, distance: number) => void;
-  }[] = [];
+  const references: { label: string; at: number; from: number; patch: Patch }[] = [];
   return {
     emit: (...more) => {
       for (const byte of more) bytes.push(byte & 0xff);

@@ -31,9 +31,15 @@ export type Step =
   | { readonly step: 'set'; readonly variable: string; readonly operand: Operand }
   | {
       readonly step: 'calculate';
-      readonly operation: 'add' | 'and' | 'multiply' | 'shift right';
+      readonly operation: 'add' | 'and';
       readonly variable: string;
       readonly operand: number | { readonly variable: string };
+    }
+  | {
+      readonly step: 'calculate';
+      readonly operation: 'multiply' | 'shift right';
+      readonly variable: string;
+      readonly operand: number;
     }
   | {
       readonly step: 'load' | 'store';

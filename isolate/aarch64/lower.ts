@@ -72,21 +72,17 @@ function operandRegister(
 
 function lowerCalculation(code: Code, frame: Frame, step: Extract<Step, { step: 'calculate' }>): void {
   const to = frame.register(step.variable);
-  const { operation, operand } = step;
-  switch (operation) {
+  switch (step.operation) {
     case 'add':
-      assemble.add(code, to, to, operandRegister(code, frame, operand));
-      break;
     case 'and':
-      assemble.and(code, to, to, operandRegister(code, frame, operand));
-      break;
     case 'multiply':
-      assemble.multiply(code, to, to, operandRegister(code, frame, operand));
+      assemble[step.operation](code, to, to, operandRegister(code, frame, step.operand));
       break;
     case 'shift right':
-      if (typeof operand !== 'number') throw new RangeError('shift right takes a number');
-      assemble.shiftRight(code, to, operand);
+      assemble.shiftRight(code, to, step.operand);
       break;
+    default:
+      step satisfies never;
   }
 }
 

@@ -135,14 +135,14 @@ export function writeSharedObject(
   for (const [index, name] of names.entries()) {
     const exported = index < options.exports.length;
     const { optional = false } = options.imports[index - options.exports.length] ?? {};
-    const address = exported ? textAt + (labels.get(name) ?? 0) : 0;
-    if (exported && !labels.has(name)) throw new RangeError(`no function ${name} to export`);
+    const place = exported ? labels.get(name) : undefined;
+    if (exported && place === undefined) throw new RangeError(`no function ${name} to export`);
     writer.u32(strings.offsets[index] ?? 0);
     writer.u8(symbolInfo[exported ? 'exported' : optional ? 'optional' : 'needed']);
     writer.u8(0);
     // Any section number but 0 says "defined here"; there are no sections to number.
     writer.u16(exported ? 1 : 0);
-    writer.u64(address);
+    writer.u64(place === undefined ? 0 : textAt + place);
     writer.u64(0);
   }
   writer.seek(stringsAt);

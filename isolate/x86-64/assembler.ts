@@ -5,7 +5,7 @@ import { type Code, signedField, unsignedField } from '../code.ts';
  * chapter 2.1.3 for ModR/M and SIB, 2.2.1 for REX prefixes, and each instruction's page for its opcode.
  */
 
-/** Registers by their number in ModR/M, extended by REX (SDM volume 2, table 2-8). */
+/** Registers by their number in ModR/M, 8 and above by way of REX (SDM volume 2, table 3-1). */
 export const registers = {
   rax: 0,
   rcx: 1,
@@ -63,24 +63,20 @@ function modrm(mod: number, reg: number, rm: number): number {
   return (mod << 6) | ((reg & 7) << 3) | (rm & 7);
 }
 
-function emit32(code: Code, value: number): void {
-  code.emitWord(value);
-}
-
 /** A 32-bit distance from the end of the instruction to a label. */
 function emitDistance(code: Code, label: string): void {
   const at = code.length;
-  emit32(code, 0);
+  code.emitWord(0);
   code.reference(label, at, at + 4, (view, place, distance) => {
     view.setInt32(place, signedField(distance, 32, `the distance to ${label}`), true);
   });
 }
 
-/** `[base + displacement]` with a 32-bit displacement; rsp and r12 need a SIB byte (SDM table 2-2, note 1). */
+/** `[base + displacement]` with a 32-bit displacement; rsp and r12 need a SIB byte (SDM volume 2, tables 2-2 and 2-5). */
 function emitMemory(code: Code, reg: number, base: number, displacement: number): void {
   code.emit(modrm(2, reg, base));
   if ((base & 7) === 4) code.emit(0x24);
-  emit32(code, signedField(displacement, 32, 'displacement'));
+  code.emitWord(signedField(displacement, 32, 'displacement'));
 }
 
 /** The instructions, each appended to `code`. */
@@ -91,10 +87,10 @@ export const assemble = {
     if (value >= 0) {
       if (register > 7) code.emit(0x41);
       code.emit(0xb8 + (register & 7));
-      emit32(code, unsignedField(value, 32, 'number'));
+      code.emitWord(unsignedField(value, 32, 'number'));
     } else {
       code.emit(rex(true, 0, register), 0xc7, modrm(3, 0, register));
-      emit32(code, signedField(value, 32, 'number'));
+      code.emitWord(signedField(value, 32, 'number'));
     }
   },
   /** MOV r/m64, r64: REX.W 89 /r. */
@@ -132,7 +128,7 @@ export const assemble = {
   /** op r/m64, imm32: REX.W 81 /digit. */
   arithmeticNumber(code: Code, operation: Arithmetic, to: Register, value: number): void {
     code.emit(rex(true, 0, registers[to]), 0x81, modrm(3, arithmetic[operation].digit, registers[to]));
-    emit32(code, signedField(value, 32, 'number'));
+    code.emitWord(signedField(value, 32, 'number'));
   },
   /** op r/m64, r64. */
   arithmetic(code: Code, operation: Arithmetic, to: Register, from: Register): void {
@@ -142,7 +138,7 @@ export const assemble = {
   /** IMUL r64, r/m64, imm32: REX.W 69 /r. */
   multiplyNumber(code: Code, to: Register, value: number): void {
     code.emit(rex(true, registers[to], registers[to]), 0x69, modrm(3, registers[to], registers[to]));
-    emit32(code, signedField(value, 32, 'number'));
+    code.emitWord(signedField(value, 32, 'number'));
   },
   /** SHR r/m64, imm8: REX.W C1 /5. */
   shiftRight(code: Code, to: Register, bits: number): void {

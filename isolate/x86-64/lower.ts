@@ -67,24 +67,20 @@ function setRegister(code: Code, frame: Frame, to: Register, operand: Operand): 
 
 function lowerCalculation(code: Code, frame: Frame, step: Extract<Step, { step: 'calculate' }>): void {
   const to = frame.register(step.variable);
-  const { operation, operand } = step;
-  if (typeof operand !== 'number') {
-    if (operation === 'multiply' || operation === 'shift right')
-      throw new RangeError(`${operation} takes a number`);
-    assemble.arithmetic(code, operation, to, frame.register(operand.variable));
-    return;
-  }
-  switch (operation) {
+  switch (step.operation) {
     case 'add':
     case 'and':
-      assemble.arithmeticNumber(code, operation, to, operand);
+      if (typeof step.operand === 'number') assemble.arithmeticNumber(code, step.operation, to, step.operand);
+      else assemble.arithmetic(code, step.operation, to, frame.register(step.operand.variable));
       break;
     case 'multiply':
-      assemble.multiplyNumber(code, to, operand);
+      assemble.multiplyNumber(code, to, step.operand);
       break;
     case 'shift right':
-      assemble.shiftRight(code, to, operand);
+      assemble.shiftRight(code, to, step.operand);
       break;
+    default:
+      step satisfies never;
   }
 }
 

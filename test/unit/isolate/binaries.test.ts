@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemCallNumbers as armCalls } from '../../../isolate/aarch64/system-calls.ts';
-import { symbolHash } from '../../../isolate/elf/shared-object.ts';
-import { type Architecture, assembleProgram, devfdShim, isolateBinary } from '../../../isolate/index.ts';
+import { type Architecture, assembleProgram, isolateBinary } from '../../../isolate/index.ts';
 import {
   back,
   call,
@@ -59,10 +58,6 @@ for (const architecture of architectures) {
     assert.deepEqual(loaded, [{ type: 1, flags: 5, address: 0x400000n }], 'one segment, read and execute');
     const stack = segments.find(({ type }) => type === 0x6474e551);
     assert.equal(stack?.flags, 6, 'a stack that is not executable');
-  });
-
-  test(`the devfd shim for ${architecture} is the same each time`, () => {
-    assert.deepEqual(devfdShim(architecture), devfdShim(architecture));
   });
 
   test(`isolate for ${architecture} makes its system calls in the order of its description`, {
@@ -147,12 +142,4 @@ test('a program with a way that leads nowhere is refused: subroutines that call,
   assert.deepEqual(problemsOf([set('a', 1)]), ['a way leads off the end']);
   const endless: Step = { step: 'enter function', name: 'f', parameters: [] };
   assert.deepEqual(problemsOf([exit, endless, set('a', 1)]), ['a way leads off the end']);
-});
-
-test('symbol hashes are those of the generic ABI', () => {
-  // Worked by hand from the function in the gABI, chapter 5.
-  assert.equal(symbolHash(''), 0);
-  assert.equal(symbolHash('a'), 0x61);
-  assert.equal(symbolHash('ab'), 0x672);
-  assert.equal(symbolHash('printf'), 0x077905a6);
 });
