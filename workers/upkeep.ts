@@ -8,6 +8,7 @@ import type { BullQueues } from '../src/queue/submission.ts';
 import {
   cancelRequested,
   evictPoison,
+  findCancelling,
   findExpired,
   findStrays,
   giveUp,
@@ -15,6 +16,7 @@ import {
   storedBody,
   sweepEnded,
 } from '../src/queue/upkeep.ts';
+import { requestCancel } from '../src/queue/request-cancel.ts';
 import { type Dispatcher, queueTimeout } from './dispatcher.ts';
 import type { Journal } from './journal/journal.ts';
 
@@ -63,6 +65,7 @@ export function makeUpkeep(parts: UpkeepParts): Upkeep {
     poison,
     often: async () => {
       await marks();
+      await endLetGo(parts);
       await poison();
       await bringBack(parts);
       await expire(parts);
@@ -123,6 +126,18 @@ async function endOrphan({ redis, records, log }: UpkeepParts, id: string, paren
   const error = new SdmeError('job.cancelled', `the job was cancelled, as its parent ${parent} has ended`);
   await records.finish({ id, token: newUlid() }, { state: 'cancelled', error: toErrorRecord(error) });
   log.info({ job: id, parent }, 'cancelled: its parent has ended');
+}
+
+/**
+ * Ends jobs whose cancel met them as they were let go for a later attempt: in their records no worker had them any
+ * more, in BullMQ one still had. Without this they would only end when that attempt is due.
+ */
+async function endLetGo({ redis, host, dispatcher, queues }: UpkeepParts): Promise<void> {
+  for (const id of await findCancelling(redis, host)) {
+    if (dispatcher.has(id)) continue;
+    const asked = await requestCancel(redis, id);
+    if (asked?.state === 'cancelled') await queues.remove(asked.host, asked.queue, id);
+  }
 }
 
 /** Fails jobs that no worker took within the time they were allowed to wait. */

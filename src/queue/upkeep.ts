@@ -79,6 +79,11 @@ export async function hasStarted(redis: Redis, id: string): Promise<boolean> {
   return (await unlessWrongType(redis.hexists(keys.job(id), 'startedAt'), 0)) === 1;
 }
 
+/** Ids of a host's jobs that were asked to end and have not ended. */
+export async function findCancelling(redis: Redis, host: string): Promise<string[]> {
+  return redis.zrange(keys.hostState(host, 'cancelling'), '0', '499');
+}
+
 /** Which of the jobs somebody asked to end. */
 export async function cancelRequested(redis: Redis, ids: readonly string[]): Promise<string[]> {
   const markOf = (id: string): Promise<string | null> => redis.hget(keys.job(id), 'cancelRequestedAt');

@@ -46,6 +46,19 @@ test('a retryable error is tried again, up to the attempts of the kind', async (
   assert.deepEqual([failed.state, failed.attempt, failed.error?.code], ['failed', 3, 'oci.network']);
 });
 
+test('a job that is cancelled as it is put off until a later attempt does not wait for that', async () => {
+  const redis = engine.connection.commands;
+  const { id } = await engine.submit(failJob, { code: 'oci.network', times: 1, retryAfterMs: 300_000 });
+  const bull = `${keyPrefix}:h1.bulk`;
+  await waitFor('it to be put off', async () => (await redis.zscore(`${bull}:delayed`, id)) !== null);
+  // As it was a moment before: the record let go of the job, and BullMQ had not.
+  await redis.set(`${bull}:${id}:lock`, 'token');
+  assert.equal((await engine.submitter.cancel(id)).state, 'cancelling');
+  await redis.del(`${bull}:${id}:lock`);
+  assert.equal((await engine.until(id, ends)).state, 'cancelled');
+  await waitFor('BullMQ to forget it', async () => !(await redis.exists(`${bull}:${id}`)));
+});
+
 test('an error that repetition does not mend is not repeated', async () => {
   const { id } = await engine.submit(failJob, { code: 'input.invalid', times: 100 });
   const record = await engine.until(id, ends);
