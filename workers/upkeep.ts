@@ -4,6 +4,7 @@ import { SdmeError, toErrorRecord, toSdmeError } from '../src/base/errors.ts';
 import { newUlid } from '../src/base/ulid.ts';
 import type { RecordWriter } from '../src/queue/lifecycle.ts';
 import { mend } from '../src/queue/mend.ts';
+import { requestCancel } from '../src/queue/request-cancel.ts';
 import type { BullQueues } from '../src/queue/submission.ts';
 import {
   cancelRequested,
@@ -16,7 +17,6 @@ import {
   storedBody,
   sweepEnded,
 } from '../src/queue/upkeep.ts';
-import { requestCancel } from '../src/queue/request-cancel.ts';
 import { type Dispatcher, queueTimeout } from './dispatcher.ts';
 import type { Journal } from './journal/journal.ts';
 

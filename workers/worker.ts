@@ -8,9 +8,11 @@ import { openHints } from '../src/queue/hints.ts';
 import { insist } from '../src/queue/insist.ts';
 import { channels } from '../src/queue/keys.ts';
 import { openRecordWriter } from '../src/queue/lifecycle.ts';
+import { announceEveryMs, announceWorker } from '../src/queue/presence.ts';
 import { setAside } from '../src/queue/quarantine.ts';
 import { openRecords } from '../src/queue/records.ts';
 import { requestCancel } from '../src/queue/request-cancel.ts';
+import { askServer, serverDoubts } from '../src/queue/server-doubts.ts';
 import { liveStates } from '../src/queue/states.ts';
 import { openBullQueues } from '../src/queue/submission.ts';
 import { hasStarted } from '../src/queue/upkeep.ts';
@@ -125,6 +127,11 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   // It looks at every job that waits, which would keep the first of them waiting.
   starting.use(repeat(upkeep.often, upkeepMs, onError, Math.min(upkeepMs, firstUpkeepMs)));
   starting.use(repeat(upkeep.seldom, retentionMs, onError));
+  if ('url' in options.target) {
+    const announce = (): Promise<void> => announceWorker(redis, host);
+    starting.use(repeat(announce, announceEveryMs, onError));
+    for (const doubt of serverDoubts(await askServer(redis))) log.warn(`the queue's server: ${doubt}`);
+  }
   const concurrency = options.concurrency ?? concurrencyFor(counts);
   const consumers = (['control', 'bulk'] as const).map((queue) =>
     startConsumer({

@@ -47,6 +47,7 @@ export function openSession(options: SessionOptions): Session {
     const { createClient } = await import('../producer/index.ts');
     return createClient(await readSettings(), {
       environment,
+      onNote: (message) => options.output.note(message),
       ...(configFile === undefined ? {} : { configFile }),
     });
   };

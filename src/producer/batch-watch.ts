@@ -2,7 +2,7 @@ import { SdmeError } from '../base/errors.ts';
 import type { BatchStatus } from '../contracts/index.ts';
 import { channels } from '../queue/keys.ts';
 import { type BatchFailure, batchEnded, batchStuck, lookAtBatch } from './batch-status.ts';
-import type { Session } from './session.ts';
+import type { HostOf, Session } from './session.ts';
 import { openTurns } from './turns.ts';
 
 /** Least time between two statuses of a watch, in milliseconds. */
@@ -20,7 +20,8 @@ export async function* watchBatch(
   id: string,
   signal: AbortSignal,
 ): AsyncGenerator<BatchStatus, void, undefined> {
-  await using turns = await openTurns(session, channels.batch(id), signal, watchPaceMs);
+  const hostOf: HostOf = async (queue) => (await queue.batches.head(id))?.host;
+  await using turns = await openTurns(session, channels.batch(id), signal, watchPaceMs, hostOf);
   const known = new Map<string, BatchFailure>();
   let shown = '';
   let changedAt = Date.now();

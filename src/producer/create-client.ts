@@ -11,6 +11,7 @@ import { submitFlow } from './flows.ts';
 import { jobResult, retryJob, submitJob } from './jobs.ts';
 import { type LocalPrograms, localPrograms } from './local.ts';
 import { openLocalKeeper, remoteKeeper } from './local-keeper.ts';
+import { lookForWorkers } from './missing-worker.ts';
 import { openSession, type Session } from './session.ts';
 import { jobLog, jobNotFound, readJob, waitForJob, watchJob } from './waiting.ts';
 
@@ -24,6 +25,8 @@ export interface ClientOptions {
   readonly patienceMs?: number;
   /** Milliseconds that `wait`, `watch` and `logs` outlast a queue that is away. Default 120,000. */
   readonly outageMs?: number;
+  /** Hears what whoever waits should know, e.g. that no worker of a shared queue takes the jobs of their host. */
+  readonly onNote?: (message: string) => void;
   /** The programs of the local queue; for tests. */
   readonly programs?: LocalPrograms;
 }
@@ -48,6 +51,7 @@ export async function createClient(settings: Settings, options: ClientOptions = 
     embedded ? { socket: layout.queueSocket } : { url: settings.queue_url },
     keeper,
     { commandMs: options.patienceMs ?? 10_000, outageMs: options.outageMs ?? 120_000 },
+    embedded ? undefined : lookForWorkers(options.onNote ?? (() => {})),
   );
   // A question about jobs starts no queue where none ever was.
   const anyQueue = async (): Promise<boolean> => !embedded || hasEmbeddedData(layout);

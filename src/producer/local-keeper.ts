@@ -15,7 +15,7 @@ export interface LocalKeeper {
   close(): Promise<void>;
 }
 
-/** A keeper for a queue that is elsewhere: somebody else's business. */
+/** A keeper for a queue that is elsewhere: somebody else starts it, and its workers. */
 export const remoteKeeper: LocalKeeper = Object.freeze({
   hold: <T>(work: () => Promise<T>) => work(),
   ensureAgain: async () => {},

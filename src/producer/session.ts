@@ -7,6 +7,7 @@ import { openRecords, type Records } from '../queue/records.ts';
 import type { Submitter } from '../queue/submission.ts';
 import { toQueueError } from '../queue/unavailable.ts';
 import type { LocalKeeper } from './local-keeper.ts';
+import type { WorkerLook } from './missing-worker.ts';
 
 /** The queue as the producer uses it. */
 export interface OpenQueue {
@@ -36,10 +37,23 @@ export interface Session {
    * @throws SdmeError `queue.unavailable` after `outageMs`, `worker.unavailable`; the signal's reason
    */
   patiently<T>(signal: AbortSignal, work: (queue: OpenQueue) => Promise<T>): Promise<T>;
-  /** Makes sure that the worker is there; called now and then by those who wait long without any sign. */
-  ensureAgain(signal: AbortSignal): Promise<void>;
+  /** After this long without any sign those who wait call {@link Session.ensureAgain}, in milliseconds. */
+  readonly silenceMs: number;
+  /**
+   * Makes sure that the local worker is there; of a shared queue, looks whether the host of what is waited for has one.
+   * @throws SdmeError `worker.unavailable` of a local one that was given up
+   */
+  ensureAgain(signal: AbortSignal, hostOf: HostOf): Promise<void>;
   close(): Promise<void>;
 }
+
+/** The host that runs what somebody waits for, if that can be told. */
+export type HostOf = (queue: OpenQueue) => Promise<string | undefined>;
+
+/** A local worker is looked after by systemd or a supervisor. */
+const localSilenceMs = 10_000;
+/** Nobody but the person who waits may know that a shared queue has no worker. */
+const sharedSilenceMs = 3_000;
 
 /** Pause between two tries while the queue is away. */
 const retryMs = 250;
@@ -47,7 +61,13 @@ const retryMs = 250;
 /** Pause before a connection that broke is taken for more than a restart of the server, in milliseconds. */
 const mendMs = 1_000;
 
-export function openSession(target: QueueTarget, keeper: LocalKeeper, patience: Patience): Session {
+/** Opens a session; `look` is given for a shared queue. */
+export function openSession(
+  target: QueueTarget,
+  keeper: LocalKeeper,
+  patience: Patience,
+  look?: WorkerLook,
+): Session {
   let opening: Promise<OpenQueue> | undefined;
   /** Those who wait just now; each is called with what makes waiting pointless. */
   const waiters = new Set<(error: SdmeError) => void>();
@@ -103,7 +123,15 @@ export function openSession(target: QueueTarget, keeper: LocalKeeper, patience: 
   return {
     use,
     patiently,
-    ensureAgain: (signal) => keeper.ensureAgain(signal),
+    silenceMs: look === undefined ? localSilenceMs : sharedSilenceMs,
+    ensureAgain: async (signal, hostOf) => {
+      await keeper.ensureAgain(signal);
+      if (look === undefined) return;
+      await patiently(signal, async (queue) => {
+        const host = await hostOf(queue);
+        if (host !== undefined) await look(queue.connection, host);
+      });
+    },
     close: async () => {
       clearTimeout(mending);
       const queue = await opening?.catch(() => undefined);

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Session } from './session.ts';
+import type { HostOf, Session } from './session.ts';
 
 /** When somebody who waits should look again. */
 export interface Turns extends AsyncDisposable {
@@ -12,15 +12,17 @@ export interface Turns extends AsyncDisposable {
 
 /** A look without any hint, in milliseconds. */
 const safetyMs = 2_000;
-/** After this long without a hint the local worker is made sure of. */
-const silenceMs = 10_000;
 
-/** Opens turns on a channel; `minMs` is the least time between two turns, so that a flood of hints stays cheap. */
+/**
+ * Opens turns on a channel; `minMs` is the least time between two turns, so that a flood of hints stays cheap. `hostOf`
+ * tells whose worker is to give the hints.
+ */
 export async function openTurns(
   session: Session,
   channel: string,
   signal: AbortSignal,
   minMs: number,
+  hostOf: HostOf,
 ): Promise<Turns> {
   let hinted = false;
   let wake: (() => void) | undefined;
@@ -51,9 +53,9 @@ export async function openTurns(
       signal.throwIfAborted();
       if (hinted) {
         silentSince = Date.now();
-      } else if (Date.now() - silentSince > silenceMs) {
+      } else if (Date.now() - silentSince > session.silenceMs) {
         silentSince = Date.now();
-        await session.ensureAgain(signal);
+        await session.ensureAgain(signal, hostOf);
       }
       hinted = false;
       lastTurn = Date.now();

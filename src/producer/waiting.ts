@@ -2,7 +2,7 @@ import { SdmeError } from '../base/errors.ts';
 import { isEndState, type JobEvent, type JobRecord, type LogLine } from '../contracts/index.ts';
 import { channels } from '../queue/keys.ts';
 import { parseState } from '../queue/states.ts';
-import type { OpenQueue, Session } from './session.ts';
+import type { HostOf, OpenQueue, Session } from './session.ts';
 import { openTurns } from './turns.ts';
 
 /** The error for an id that leads to no job. */
@@ -19,12 +19,16 @@ export async function readJob(queue: OpenQueue, id: string): Promise<JobRecord> 
 
 /** The record once the job has ended. @throws SdmeError `not-found`, `worker.unavailable`; the signal's reason */
 export async function waitForJob(session: Session, id: string, signal: AbortSignal): Promise<JobRecord> {
-  await using turns = await openTurns(session, channels.job(id), signal, 0);
+  await using turns = await openTurns(session, channels.job(id), signal, 0, hostOfJob(id));
   for (;;) {
     const record = await session.patiently(signal, (queue) => readIfEnded(queue, id));
     if (record !== undefined) return record;
     await turns.next();
   }
+}
+
+function hostOfJob(id: string): HostOf {
+  return async (queue) => (await queue.records.read(id))?.host;
 }
 
 async function readIfEnded(queue: OpenQueue, id: string): Promise<JobRecord | undefined> {
@@ -45,7 +49,7 @@ export async function* watchJob(
   from: number,
   signal: AbortSignal,
 ): AsyncGenerator<JobEvent, void, undefined> {
-  await using turns = await openTurns(session, channels.job(id), signal, watchPaceMs);
+  await using turns = await openTurns(session, channels.job(id), signal, watchPaceMs, hostOfJob(id));
   let offset = from;
   let revision = -1;
   for (;;) {

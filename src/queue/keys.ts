@@ -33,6 +33,8 @@ export const keys = {
    * their flow have the score already that they will have when they are queued.
    */
   hostState: (host: string, state: JobState): string => `${keyPrefix}:host:${host}:in:${state}`,
+  /** String that expires: a worker takes the host's jobs. Only on a shared queue. */
+  hostWorker: (host: string): string => `${keyPrefix}:host:${host}:worker`,
   /** List: what was in a queue and is no job of ours, newest first. */
   quarantine: (): string => `${keyPrefix}:quarantine`,
   /** String `<argument digest> <job id>`: what an idempotency key of a host led to. The key text is hashed to bound its length. */

@@ -124,6 +124,38 @@ describe('what the documentation shows', { skip, timeout: 300_000 }, () => {
     await runPage('docs/cli.md', '# The command line');
   });
 
+  test('the unit of docs/jobs.md is a worker of a shared queue, and without it a verb says what is missing', async () => {
+    const server = spawn('redis-server', ['--port', '6390', '--bind', '127.0.0.1', '--save', ''], {
+      cwd: work,
+      stdio: 'ignore',
+    });
+    const unit = 'sdme-shared-worker.service';
+    const own = layoutOf('/var/lib/sdme/docs-shared', '/run/sdme-docs-shared');
+    try {
+      const shared = { SDME_REDIS_URL: 'redis://127.0.0.1:6390' };
+      const call = sdmeProgram(own, shared).start(['fs', 'gc']);
+      await call.says(/^waiting, but no worker takes jobs for host \S+; /m);
+      const [page] = blocksOf(readPage('docs/jobs.md')).filter(({ language }) => language === 'ini');
+      const here = { SDME_DATADIR: own.dataDir, SDME_RUNDIR: own.runtimeDir, ...shared };
+      const variables = Object.entries(here).map(([name, value]) => `Environment=${name}=${value}`);
+      const text = (page?.text ?? '')
+        .replace(/^Environment=.*$/m, variables.join('\n'))
+        .replaceAll('/opt/sdme', checkout);
+      await writeFile(`/run/systemd/system/${unit}`, text);
+      await output('systemctl', 'daemon-reload');
+      await output('systemctl', 'start', unit);
+      assert.deepEqual((await call.ended).code, 0);
+      const log = await output('journalctl', '--unit', unit, '--output', 'cat');
+      assert.match(log, /it has no append-only file/);
+    } finally {
+      await output('systemctl', 'stop', unit).catch(() => undefined);
+      await rm(`/run/systemd/system/${unit}`, { force: true });
+      server.kill();
+      await once(server, 'close');
+      for (const directory of [own.dataDir, own.runtimeDir]) await removeTree(directory);
+    }
+  });
+
   test('the batch file in YAML of docs/cli.md is one', async () => {
     const [yaml] = blocksOf(readPage('docs/cli.md')).filter(({ language }) => language === 'yaml');
     await writeFile(`${work}/images.yaml`, yaml?.text ?? '');

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { lookForWorkers } from '../../src/producer/missing-worker.ts';
 import { channels } from '../../src/queue/keys.ts';
+import { announceWorker } from '../../src/queue/presence.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 import { openPuppet, type Puppet } from './fixtures/puppet.ts';
 
@@ -169,4 +171,22 @@ test('only an ended job is run again, as a new job that names the old one', asyn
   const record = await client.show(second.id);
   assert.equal(record.retryOf, id);
   assert.deepEqual(record.input, { payload: 'again' });
+});
+
+test('who waits on a shared queue is told once that no worker takes the jobs of the host', async () => {
+  await using stage = await openPuppet();
+  const notes: string[] = [];
+  const client = await stage.another({ onNote: (message) => notes.push(message) });
+  const { id } = await client.submit('host.ping', {}, { host: 'without' });
+  const waiting = client.wait(id);
+  await waitFor('the note', () => notes.length > 0);
+  assert.match(notes[0] ?? '', /no worker takes jobs for host without; .*docs\/jobs\.md/);
+  await stage.begin(id);
+  await stage.succeed(id);
+  await waiting;
+
+  const look = lookForWorkers((message) => notes.push(message));
+  await announceWorker(stage.connection.commands, 'served');
+  for (const host of ['served', 'without', 'without']) await look(stage.connection, host);
+  assert.equal(notes.length, 2);
 });
