@@ -79,12 +79,22 @@ export function bindKind<Input, Result, Deps>(
 type TiedContracts = { readonly [K in JobKind]: Contract<K, InputOf<K>, ResultOf<K>> };
 const tied: TiedContracts = contracts;
 
-function bindOne<K extends JobKind>(kind: K, handlers: Handlers, deps: JobDeps): Kind {
-  return bindKind<InputOf<K>, ResultOf<K>, JobDeps>(tied[kind], handlers[kind], deps);
+/** Gives the settings of now. */
+export type ReadSettings = () => Promise<JobDeps['settings']>;
+
+function bindOne<K extends JobKind>(
+  kind: K,
+  handlers: Handlers,
+  deps: JobDeps,
+  readSettings: ReadSettings,
+): Kind {
+  const withSettings = async (ctx: JobContext, input: InputOf<K>): Promise<ResultOf<K>> =>
+    handlers[kind](ctx, input, { ...deps, settings: await readSettings() });
+  return bindKind<InputOf<K>, ResultOf<K>, JobDeps>(tied[kind], withSettings, deps);
 }
 
-/** Joins all contracts with their handlers. */
-export function bindKinds(handlers: Handlers, deps: JobDeps): Kinds {
+/** Joins all contracts with their handlers. Each job gets the settings that are in force when it runs. */
+export function bindKinds(handlers: Handlers, deps: JobDeps, readSettings: ReadSettings): Kinds {
   const names = Object.keys(contracts).filter((name): name is JobKind => Object.hasOwn(handlers, name));
-  return new Map(names.map((name) => [name, bindOne(name, handlers, deps)]));
+  return new Map(names.map((name) => [name, bindOne(name, handlers, deps, readSettings)]));
 }

@@ -3,6 +3,7 @@ import pino from 'pino';
 import { handlers } from '../jobs/index.ts';
 import { describeError } from '../src/base/errors.ts';
 import { layoutFor, loadSettings } from '../src/config/load.ts';
+import type { Settings } from '../src/config/schema.ts';
 import { openImages } from '../src/oci/index.ts';
 import { localHostId } from '../src/queue/local-host.ts';
 import { bindKinds } from './kinds.ts';
@@ -24,7 +25,8 @@ async function main(): Promise<WorkerEnd> {
     options: { config: { type: 'string' }, 'if-running': { type: 'string', default: 'wait' } },
   });
   const { stop, stopNow } = onStopSignals();
-  const settings = await loadSettings(values.config, process.env);
+  const readSettings = (): Promise<Settings> => loadSettings(values.config, process.env);
+  const settings = await readSettings();
   const layout = layoutFor(settings);
   const images = openImages({ settings, cacheDir: layout.blobCacheDir, environment: process.env });
   using closing = new DisposableStack();
@@ -32,7 +34,7 @@ async function main(): Promise<WorkerEnd> {
   const facts = { settings, layout, host: await localHostId(settings) };
   return await runWorkerProcess({
     facts,
-    kinds: bindKinds(handlers, { ...facts, images }),
+    kinds: bindKinds(handlers, { ...facts, images }, readSettings),
     log: pino({ name: 'sdme-worker' }, pino.destination({ dest: 2, sync: true })),
     ifRunning: values['if-running'] === 'exit' ? 'exit' : 'wait',
     stop,

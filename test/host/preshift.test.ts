@@ -141,6 +141,19 @@ describe('user namespaces by giving files away', { skip: outsideTestHost(), time
     }
   });
 
+  test('a setting that is changed holds for the next job of a worker that runs already', async () => {
+    const pid = (): Promise<string> => output('systemctl', 'show', '-P', 'MainPID', worker);
+    await sdme.ok('job', 'ls');
+    const before = await pid();
+    await sdme.ok('config', 'set', 'userns_mapping', 'idmap');
+    await sdme.ok('create', '--name', 'mapped', '-r', 'debian', '-u');
+    assert.match(readFileSync(store.layout.stateFile('mapped'), 'utf8'), /^USERNS_MAPPING=idmap$/m);
+    await sdme.ok('config', 'set', 'userns_mapping', 'shift');
+    assert.equal(await sdme.ok('rm', 'mapped'), 'mapped');
+    assert.notEqual(before, '0\n');
+    assert.equal(await pid(), before);
+  });
+
   test('while files are given away, others can be given their ids', async () => {
     const { ctx } = loggedContext();
     const shifting = { ...store, settings: { ...store.settings, userns_mapping: 'shift' as const } };
