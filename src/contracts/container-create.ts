@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseCpus, parseCpuWeight, parseDisk, parseMemory } from './container-limits.ts';
 import {
+  duplicateHostPort,
   parseEnv,
   parseInterfaceName,
   parseMaskedService,
@@ -101,6 +102,12 @@ const input = z
       ports.length === 0 || networkVeth || networkBridge !== undefined || networkZone !== undefined,
     { path: ['ports'], message: '--port requires --network-veth, --network-bridge, or --network-zone' },
   )
+  .superRefine(({ ports }, context) => {
+    const twice = duplicateHostPort(ports);
+    if (twice !== undefined) {
+      context.addIssue({ code: 'custom', path: ['ports'], message: `duplicate host port: ${twice}` });
+    }
+  })
   .refine(({ networkBridge, networkZone }) => networkBridge === undefined || networkZone === undefined, {
     path: ['networkZone'],
     message: '--network-bridge and --network-zone exclude each other',

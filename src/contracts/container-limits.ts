@@ -5,6 +5,10 @@ function invalid(message: string): SdmeError {
   return new SdmeError('input.invalid', message);
 }
 
+const suffixes: readonly string[] = ['', 'K', 'M', 'G', 'T'];
+/** Bytes from which on the kernel takes a limit for none; systemd drops one beyond 64 bits, and then there is none. */
+const noLimit = 2n ** 63n;
+
 /** A memory limit as systemd takes it, e.g. `512M`: an integer and one of K M G T (contract 1.2). */
 export function parseMemory(text: string): string {
   const match = /^([0-9]+)([A-Za-z]*)$/.exec(text);
@@ -13,8 +17,13 @@ export function parseMemory(text: string): string {
     throw invalid(`invalid --memory value: ${JSON.stringify(text)}`);
   }
   const suffix = (match?.[2] ?? '').toUpperCase();
-  if (!['', 'K', 'M', 'G', 'T'].includes(suffix)) {
+  if (!suffixes.includes(suffix)) {
     throw invalid(`invalid --memory suffix: ${JSON.stringify(match?.[2])}; use K, M, G or T`);
+  }
+  if (BigInt(digits) * 1024n ** BigInt(suffixes.indexOf(suffix)) >= noLimit) {
+    throw invalid(
+      `invalid --memory value: ${JSON.stringify(text)} is more than 8388607T, the most that can be limited`,
+    );
   }
   return `${digits}${suffix}`;
 }

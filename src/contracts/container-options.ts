@@ -105,6 +105,12 @@ export function parsePort(text: string): string {
   return `${protocol}:${host}:${container}`;
 }
 
+/** The first host port that rules in nspawn's form have twice, e.g. `tcp:8080`; nspawn would refuse to start. */
+export function duplicateHostPort(rules: readonly string[]): string | undefined {
+  const hostPorts = rules.map((rule) => rule.slice(0, rule.lastIndexOf(':')));
+  return hostPorts.find((port, index) => hostPorts.indexOf(port) !== index);
+}
+
 /** The name of a bridge (at most 15 characters, the kernel's IFNAMSIZ) or a zone (12: `vz-` is put before it). */
 export function parseInterfaceName(kind: 'bridge' | 'zone', text: string): string {
   if (!/^[A-Za-z0-9_-]+$/.test(text) || text.includes('\n')) {

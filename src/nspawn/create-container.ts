@@ -11,6 +11,7 @@ import { unitState } from '../system/systemd/units.ts';
 import { demandApartBinds } from './application-binds.ts';
 import { rehearseBinds } from './bind-mapping.ts';
 import { resolveBindSources } from './bind-sources.ts';
+import { requireBridge } from './bridge.ts';
 import type { ContainerDeps } from './deps.ts';
 import { enableUnit } from './enable-container.ts';
 import { type LayerFacts, planLayer } from './layer-plan.ts';
@@ -139,6 +140,7 @@ export async function createContainer(
   // Once without the rootfs, so that a mistake in the options is found before anything is looked at.
   const draft = newRecord(input, unwired).record;
   await checkBinds(draft);
+  await requireBridge(draft);
   // For its mistakes: what it gives is worked out anew at every start.
   await deniedCalls(draft.SYSCALL_FILTER, ctx);
   checkUmask();

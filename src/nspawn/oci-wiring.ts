@@ -66,11 +66,21 @@ export function wireOciPorts(record: ContainerRecord, applications: readonly Oci
     };
   }
   const mapped = record.PORTS.map((rule) => rule.split(':').at(-1));
-  const ports = valid
-    .map((port) => port.split('/'))
-    .filter(([number]) => !mapped.includes(number))
+  const wanted = valid.map((port) => port.split('/')).filter(([number]) => !mapped.includes(number));
+  const isTaken = ([number, protocol]: readonly string[]): boolean =>
+    record.PORTS.some((rule) => rule.startsWith(`${protocol}:${number}:`));
+  const ports = wanted
+    .filter((port) => !isTaken(port))
     .map(([number, protocol]) => `${protocol}:${number}:${number}`);
-  return { ports, notes: ports.length === 0 ? [] : [`auto-forwarding OCI ports: ${ports.join(', ')}`] };
+  return {
+    ports,
+    notes: [
+      ...(ports.length === 0 ? [] : [`auto-forwarding OCI ports: ${ports.join(', ')}`]),
+      ...wanted
+        .filter(isTaken)
+        .map((port) => `OCI port ${port.join('/')} is not forwarded, as --port has its number on the host`),
+    ],
+  };
 }
 
 /** A volume of an application and the host directory that keeps its data. */

@@ -11,6 +11,7 @@ import { lowerDirectory } from './arguments.ts';
 import { rehearseBinds } from './bind-mapping.ts';
 import { demandPlainSources } from './bind-sources.ts';
 import { waitForBoot } from './boot-wait.ts';
+import { requireBridge } from './bridge.ts';
 import type { ContainerDeps } from './deps.ts';
 import { logJournalTail } from './journal-tail.ts';
 import { demandPlainTree } from './link-guard.ts';
@@ -45,6 +46,7 @@ async function prepare(
 ): Promise<void> {
   const containerDir = deps.layout.containerDir(found.NAME);
   await requireLower(found, deps);
+  await requireBridge(found);
   if (found.APPARMOR_PROFILE !== undefined) await requireApparmorProfile(found.APPARMOR_PROFILE);
   await refuseNamesake(bus, found.NAME, ctx);
   // A host that crashed or a unit that was killed leaves its mounts, and others must not cover them.

@@ -184,6 +184,10 @@ describe('the container verbs', { skip: outsideTestHost(), timeout: 200_000 }, (
       ['join web true', 1, '', "Error: container 'web' is not running (use --start to start it)"],
       ['disable web', 0, 'web\n', "disabling 'web'"],
     ]);
+    // The most that is accepted is a limit to systemd, and not none.
+    await runAll([['set db --memory 8388607T', 0, 'db\n', '']]);
+    const limit = await output('systemctl', 'show', '-P', 'MemoryMax', 'sdme@db.service');
+    assert.equal(limit, '9223370937343148032\n');
     const modes = ['', '/state', '/containers', '/containers/web', '/containers/web/upper'].map((path) =>
       (statSync(`${layout.dataDir}${path}`).mode & 0o7777).toString(8),
     );

@@ -107,6 +107,8 @@ describe('networks of containers', { skip: outsideTestHost(), timeout: 200_000 }
     await output('mkdir', '-p', '/run/systemd/network');
     writeFileSync(network, '[Match]\nName=sdmebr0\n[Network]\nAddress=10.98.0.1/24\nDHCPServer=yes\n');
     await output('networkctl', 'reload');
+    const missing = { code: 'not-found', message: /^network bridge not found: sdmebr0/ };
+    await assert.rejects(containers.create('bridged', { networkBridge: 'sdmebr0' }), missing);
     await output('ip', 'link', 'add', 'sdmebr0', 'type', 'bridge');
     await using undo = new AsyncDisposableStack();
     undo.defer(async () => {
@@ -121,6 +123,9 @@ describe('networks of containers', { skip: outsideTestHost(), timeout: 200_000 }
     await containers.stop('bridged');
     assert.equal(hostInterface('vb-bridged'), false);
     assert.equal(hostInterface('sdmebr0'), true);
+    await output('ip', 'link', 'set', 'sdmebr0', 'name', 'sdmebr1');
+    await assert.rejects(containers.start('bridged'), missing);
+    await output('ip', 'link', 'set', 'sdmebr1', 'name', 'sdmebr0');
     await containers.remove('bridged');
   });
 

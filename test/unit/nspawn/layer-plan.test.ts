@@ -156,6 +156,16 @@ test('declared ports are forwarded unless mapped, and on the host network only t
   });
 });
 
+test('a declared port whose number --port has on the host is left, and that is told', () => {
+  assert.deepEqual(wireOciPorts(record('PRIVATE_NETWORK=1\nPORTS=tcp:80:8080,tcp:53:1\n'), [app]), {
+    ports: ['udp:53:53'],
+    notes: [
+      'auto-forwarding OCI ports: udp:53:53',
+      'OCI port 80/tcp is not forwarded, as --port has its number on the host',
+    ],
+  });
+});
+
 test('a declared port that no port can be is passed over', () => {
   const odd = { ...app, ports: ['0/tcp', '65535/tcp', '65536/tcp', '99999/udp', '80/sctp'] };
   assert.deepEqual(wireOciPorts(record('PRIVATE_NETWORK=1\n'), [odd]).ports, ['tcp:65535:65535']);
