@@ -39,14 +39,6 @@ const separation = [
 /** Names resolve as in the container around it; what an image brings are leftovers of where it was built. */
 const names = 'BindReadOnlyPaths=-/etc/hosts -/etc/resolv.conf';
 
-/** The second pair is what acts: paths without `+` are the container's (contract 3.5 has only those). */
-const readOnlyRoot = [
-  'ReadOnlyPaths=/',
-  'ReadWritePaths=/proc',
-  'ReadOnlyPaths=+/',
-  'ReadWritePaths=+/proc',
-] as const;
-
 /**
  * What systemd takes for an orderly end when it comes as a signal: HUP, INT, PIPE, TERM (systemd.service(5),
  * `SuccessExitStatus=`). `isolate` ends with 128 + signal, so the same ends are named by code.
@@ -65,21 +57,6 @@ export interface WorkloadUnit {
   readonly workingDirectory: string;
   readonly command: readonly string[];
   readonly stopSignal?: StopSignal | undefined;
-  /** Units that must be up first. */
-  readonly requires?: readonly string[];
-  /** Runs to its end before others begin. */
-  readonly oneshot?: boolean;
-  /** `Restart=`; default: systemd's. Has no effect on a oneshot. */
-  readonly restart?: 'always' | 'on-failure' | 'no' | undefined;
-  /** Seconds from the stop signal to SIGKILL; default: systemd's. */
-  readonly stopSeconds?: number | undefined;
-  /** Lines such as `MemoryMax=64M`. */
-  readonly resources?: readonly string[];
-  readonly capabilities?: readonly string[];
-  readonly allowPrivilegeEscalation?: boolean;
-  readonly readOnly?: boolean;
-  readonly systemCallFilters?: readonly string[];
-  readonly apparmorProfile?: string | undefined;
 }
 
 /** The unit's name: `sdme-oci-<app>.service`. */
@@ -115,7 +92,7 @@ function trustedIsolate(unit: WorkloadUnit): { readonly asserts: string[]; reado
 }
 
 /** How it is stopped: once, by way of the supervisor, which passes signals on; what outlives that is killed. */
-function stopLines({ stopSignal, stopSeconds }: WorkloadUnit): string[] {
+function stopLines({ stopSignal }: WorkloadUnit): string[] {
   const codes = [...cleanExitCodes, ...(stopSignal === undefined ? [] : [128 + stopSignal.number])];
   const inOrder = [...new Set(codes)].sort((a, b) => a - b);
   // The one signal that the supervisor cannot take for the workload.
@@ -124,25 +101,23 @@ function stopLines({ stopSignal, stopSeconds }: WorkloadUnit): string[] {
     'KillMode=mixed',
     ...(stopSignal === undefined ? [] : [`KillSignal=${stopSignal.name}`]),
     `SuccessExitStatus=${[...inOrder, ...killed].join(' ')}`,
-    ...(stopSeconds === undefined ? [] : [`TimeoutStopSec=${stopSeconds}s`]),
   ];
 }
 
 /** The text of an application's unit (contract 3.5). No text of a stranger can add a line or a word to it. */
 export function workloadUnitText(unit: WorkloadUnit): string {
-  const { name, requires = [], oneshot = false } = unit;
+  const { name } = unit;
   const root = `/oci/apps/${name}`;
   const isolate = trustedIsolate(unit);
   return [
     `# ${plainValue(unit.reference)}`,
     '[Unit]',
     `Description=OCI app: ${name} (${plainValue(unit.reference)})`,
-    `After=${['network.target', ...requires].join(' ')}`,
-    ...(requires.length === 0 ? [] : [`Requires=${requires.join(' ')}`]),
+    'After=network.target',
     ...isolate.asserts,
     '',
     '[Service]',
-    ...(oneshot ? ['Type=oneshot', 'RemainAfterExit=yes'] : ['Type=exec']),
+    'Type=exec',
     `RootDirectory=${root}/root`,
     'MountAPIVFS=yes',
     `Environment=LD_PRELOAD=${shimPath}`,
@@ -152,16 +127,11 @@ export function workloadUnitText(unit: WorkloadUnit): string {
     // Or the journal would name every line after `isolate`.
     `SyslogIdentifier=${name}`,
     ...stopLines(unit),
-    ...(oneshot || unit.restart === undefined ? [] : [`Restart=${unit.restart}`]),
-    ...(unit.resources ?? []),
-    `CapabilityBoundingSet=${(unit.capabilities ?? workloadCapabilities).join(' ')}`,
-    `NoNewPrivileges=${unit.allowPrivilegeEscalation === true ? 'no' : 'yes'}`,
+    `CapabilityBoundingSet=${workloadCapabilities.join(' ')}`,
+    'NoNewPrivileges=yes',
     ...hardening,
     ...separation,
     names,
-    ...(unit.readOnly === true ? readOnlyRoot : []),
-    ...(unit.systemCallFilters ?? []).map((filter) => `SystemCallFilter=${filter}`),
-    ...(unit.apparmorProfile === undefined ? [] : [`AppArmorProfile=${unit.apparmorProfile}`]),
     '',
     '[Install]',
     'WantedBy=multi-user.target',

@@ -65,28 +65,6 @@ test('the end that a stop brings about is a success, once named', () => {
   assert.equal(ends('SIGKILL', 9), '129 130 137 141 143 SIGKILL', 'it also ends what passes signals on');
 });
 
-test('an init container runs once, before those that require it', () => {
-  const text = workloadUnitText({
-    ...plain,
-    oneshot: true,
-    restart: 'always',
-    requires: ['sdme-oci-first.service'],
-    readOnly: true,
-    systemCallFilters: ['~@debug', '~@obsolete'],
-    allowPrivilegeEscalation: true,
-    stopSeconds: 5,
-  });
-  assert.match(text, /^After=network.target sdme-oci-first.service\nRequires=sdme-oci-first.service$/m);
-  assert.match(text, /^Type=oneshot\nRemainAfterExit=yes$/m);
-  assert.doesNotMatch(text, /Restart=/);
-  assert.match(
-    text,
-    /^ReadOnlyPaths=\+\/\nReadWritePaths=\+\/proc\nSystemCallFilter=~@debug\nSystemCallFilter=~@obsolete$/m,
-  );
-  assert.match(text, /^NoNewPrivileges=no$/m);
-  assert.match(text, /^TimeoutStopSec=5s$/m);
-});
-
 test('H1 no text of a stranger adds a line to the unit or ends one in a backslash', () => {
   const lines = workloadUnitText(plain).split('\n').length;
   const text = fc.string({ unit: 'binary' }).filter((value) => !value.includes('\0'));
