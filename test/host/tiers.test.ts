@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { readFile, readlink, writeFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
+import { capabilitiesOfMask } from '../../src/base/capabilities.ts';
 import { SdmeError } from '../../src/base/errors.ts';
 import { readSecurity } from '../../src/nspawn/read-side.ts';
 import { type ContainerRecord, formatRecord, parseRecord } from '../../src/nspawn/record.ts';
@@ -95,20 +96,21 @@ describe('tiers, from inside of booted containers', { skip: outsideTestHost(), t
     assert.deepEqual(await looser('hardened', {}), []);
   });
 
-  test('a container keeps 26 capabilities, as far as its host has them', async () => {
-    assert.equal(bits(masks.plain), 26);
+  test('a container keeps no capability but 26, and of those the ones that its host has', async (t) => {
     const ofHost = BigInt(`0x${/^CapBnd:\s*(\w+)$/m.exec(await hostSays('status'))?.[1]}`);
+    const lacking = capabilitiesOfMask(masks.plain & ~ofHost);
+    if (lacking.length > 0) t.diagnostic(`this host lacks ${lacking.join(' ')}`);
     assert.equal(factsOf('plain').boundingSet, masks.plain & ofHost);
   });
 
   test('a hardened container keeps 23 of them, and CAP_NET_ADMIN over its own network', () => {
-    assert.equal(bits(masks.hardened), 23);
     assert.equal(factsOf('hardened').boundingSet, masks.hardened | netAdmin);
+    assert.equal(bits(factsOf('hardened').boundingSet & ~netAdmin), 23);
   });
 
   test('a strict container keeps 14 of them, and CAP_NET_ADMIN is not among them', () => {
-    assert.equal(bits(masks.strict), 14);
     assert.equal(factsOf('strict').boundingSet, masks.strict);
+    assert.equal(bits(factsOf('strict').boundingSet), 14);
   });
 
   test('hardened and strict containers can gain no privileges; a default one can', () => {

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { z } from 'zod';
 import { embeddedUnitNames } from '../../src/queue/embedded-units.ts';
+import { nspawnCapabilities } from '../../src/security/index.ts';
 import { type ContainerStore, containerStore, output } from '../helpers/container-host.ts';
 import { type SdmeProgram, sdmeProgram } from '../helpers/sdme-program.ts';
 import { cgroupOf, outsideVm } from '../helpers/vm.ts';
@@ -43,6 +45,16 @@ describe('limits of resources, as the kernel has them', { skip: outsideVm(), tim
       await readFile(`/proc/${leader}/cgroup`, 'utf8'),
       /^0::\/machine\.slice\/sdme@limited\.service\//,
     );
+  });
+
+  // Beside limits, as the container is there: in the test host root has not all of these to give.
+  test('a container of the default tier keeps 26 capabilities', async () => {
+    const status = await sdme.ok('exec', 'limited', '--', 'cat', '/proc/1/status');
+    assert.deepEqual(/^CapBnd:\s*(\w+)$/m.exec(status)?.[1], '00000000fdecafff');
+    const report = z.object({ capabilities: z.object({ in_force: z.array(z.string()) }) });
+    const shown = report.parse(JSON.parse(await sdme.ok('security', 'show', 'limited', '--json')));
+    assert.deepEqual(shown.capabilities.in_force, [...nspawnCapabilities].sort());
+    assert.equal(shown.capabilities.in_force.length, 26);
   });
 
   test('a container with half a processor is held back while it wants more', async () => {
