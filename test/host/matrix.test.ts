@@ -66,6 +66,15 @@ async function checkCell(cell: Cell, name: string, facts: InsideFacts): Promise<
   if (interfaces !== undefined) assert.deepEqual(facts.interfaces, interfaces, name);
 }
 
+/** Users of its own bind ports of the host's network, but for the low ones. */
+async function checkPorts(containers: Containers, name: string): Promise<void> {
+  const listen = (port: string): Promise<string> =>
+    containers.inside(name, 'timeout', '1', 'nc', '-l', '127.0.0.1', port);
+  await assert.rejects(listen('81'), /Permission denied/, name);
+  // It listens until its time is up.
+  await assert.rejects(listen('8181'), { code: 124 }, name);
+}
+
 /** What the tier and the network let its root do, and what a program with the setuid bit gains a user. */
 async function checkAttempts(containers: Containers, cell: Cell, name: string): Promise<void> {
   const [probe, setuid] = ['/usr/local/bin/probe', '/usr/local/bin/probe-setuid'];
@@ -93,6 +102,7 @@ async function checkAttempts(containers: Containers, cell: Cell, name: string): 
     expected,
     name,
   );
+  if (cell.network === 'host') await checkPorts(containers, name);
   const gained = await attempt(probeInside(name, setuid, 'nobody'), ['user-is-root']);
   assert.deepEqual(gained, [allowedIf(isDefault)], name);
 }

@@ -113,6 +113,23 @@ describe('tiers, from inside of booted containers', { skip: outsideTestHost(), t
     assert.equal(bits(factsOf('strict').boundingSet), 14);
   });
 
+  test('what a hardened container lacks is a setting, which a strict one does not heed', async () => {
+    const settings = { ...store.settings, hardened_drop_caps: 'CAP_KILL,CAP_NET_ADMIN' };
+    await using others = containersOf({ ...store, settings });
+    const boundingSet = async (name: string, input: Record<string, unknown>): Promise<bigint> => {
+      await others.create(name, { ...input, started: true });
+      const facts = await insideFacts(others, name);
+      await others.remove(name);
+      return facts.boundingSet;
+    };
+    const [hardened, asStrict] = await Promise.all([
+      boundingSet('otherwise', { tier: 'hardened' }),
+      boundingSet('unmoved', strict),
+    ]);
+    assert.equal(hardened, masks.plain & ~(1n << 5n));
+    assert.equal(asStrict, masks.strict);
+  });
+
   test('hardened and strict containers can gain no privileges; a default one can', () => {
     const held = ['plain', 'hardened', 'strict'].map((name) => factsOf(name).noNewPrivileges);
     assert.deepEqual(held, [false, true, true]);

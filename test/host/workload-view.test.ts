@@ -35,7 +35,11 @@ const filterFlags = (filters: readonly string[]): string[] =>
 const hasAppArmor = existsSync('/sys/kernel/security/apparmor/profiles');
 const tiers = [
   { tier: 'default', flags: filterFlags(letThrough), capabilities: docker },
-  { tier: 'hardened', flags: ['--hardened'], capabilities: withoutRaw },
+  {
+    tier: 'hardened',
+    flags: ['--hardened', '--drop-capability', 'setfcap'],
+    capabilities: withoutRaw & ~(1n << 31n),
+  },
   {
     tier: 'strict',
     flags: [
@@ -134,6 +138,20 @@ describe('what a workload sees', { skip: outsideTestHost(), timeout: 300_000 }, 
           assert.equal(mask('second', set), 0n, set);
         for (const one of both) assert.equal(mask(one, 'CapBnd') & (1n << 21n), 0n, 'no CAP_SYS_ADMIN');
         assert.match(part('second', 'ids'), /^1000\n1000\n1000\n2\n/);
+      });
+
+      test('what the container drops, the units of its applications drop too', async () => {
+        const dropped = { default: [], hardened: ['cap_net_raw', 'cap_setfcap'], strict: ['cap_net_raw'] }[
+          tier
+        ];
+        for (const one of both) {
+          const kept = (await stage.unit(container, one, 'CapabilityBoundingSet')).split(' ');
+          assert.deepEqual(
+            ['cap_net_raw', 'cap_setfcap'].filter((name) => !kept.includes(name)),
+            dropped,
+          );
+          assert.ok(kept.includes('cap_sys_admin'), 'isolate drops it itself');
+        }
       });
 
       test('no_new_privs is set, and system calls are filtered', () => {
