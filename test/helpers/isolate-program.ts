@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type Architecture, enterBinary, isolateBinary } from '../../isolate/index.ts';
 
 /** How a binary of the architecture is run here: natively, or by qemu's user mode emulation. */
-function launcher(architecture: Architecture): readonly string[] | undefined {
+export function launcher(architecture: Architecture): readonly string[] | undefined {
   if ((architecture === 'x86-64') === (arch() === 'x64')) return [];
   const emulator = architecture === 'aarch64' ? 'qemu-aarch64' : 'qemu-x86_64';
   return spawnSync(emulator, ['--version']).status === 0 ? [emulator] : undefined;
