@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { run } from '../system/exec/run.ts';
 import { errnoOf } from '../system/failure.ts';
-import { kindInNoFollow, openDirectoryIn } from '../system/fs/beneath.ts';
+import { openSocketIn } from '../system/fs/open-socket.ts';
 
 /** How long one try may take. */
 const tryMs = 2_000;
@@ -20,15 +20,14 @@ function connects(path: string): Promise<boolean> {
 
 /**
  * True when something listens on the system bus inside a container, looked up in its own root, so that a symlink
- * of the container's making is not followed on the host.
+ * of the container's making is not followed on the host, whenever it is put there.
  */
 async function socketAnswers(leader: number): Promise<boolean> {
   // The `.` leads through the link that `root` is, which is not followed as a last component.
   const root = `/proc/${leader}/root/.`;
   try {
-    using directory = openDirectoryIn(root, 'run/dbus');
-    if (kindInNoFollow(root, 'run/dbus/system_bus_socket') !== 'other') return false;
-    return await connects(`/proc/self/fd/${directory.fd}/system_bus_socket`);
+    using socket = openSocketIn(root, 'run/dbus/system_bus_socket');
+    return socket !== undefined && (await connects(socket.path));
   } catch (error) {
     // Not there yet, or the container ended in between: the caller looks again.
     if (['ENOENT', 'ENOTDIR', 'ELOOP', 'ESRCH', 'EACCES'].includes(errnoOf(error) ?? '')) return false;
