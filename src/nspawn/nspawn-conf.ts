@@ -5,20 +5,17 @@ import { type ArgumentFacts, bindArgument, nspawnArguments } from './arguments.t
 import { guardedSources } from './bind-sources.ts';
 import { layerMounts, layersOf, submountPaths } from './layer-mounts.ts';
 import { guardedPaths } from './link-guard.ts';
-import { unixExportPath } from './nspawn-leftovers.ts';
 import type { ContainerRecord } from './record.ts';
 import { pendingFile } from './shift-pending.ts';
 import { refuseSymlinks } from './symlinks.ts';
+import { foreignIdsLines, type GuardPrograms, leftoverLines, namesakeLine } from './unit-guards.ts';
 import { escapeSpecifiers, quoteArgument, quoteCommand } from './unit-quote.ts';
 
 /** Absolute paths of the programs a unit calls. */
-export interface UnitPrograms {
+export interface UnitPrograms extends GuardPrograms {
   readonly nspawn: string;
   readonly mount: string;
-  readonly umount: string;
   readonly nsenter: string;
-  readonly busctl: string;
-  readonly sh: string;
 }
 
 export interface NspawnConfOptions {
@@ -67,30 +64,13 @@ function guardLine({ record, layout, programs, submounts }: NspawnConfOptions): 
   return `ExecStartPre=${quoteCommand(programs.sh, ['-c', refuseSymlinks, 'sh', ...paths])}`;
 }
 
-/**
- * A killed nspawn leaves a mount and its registration, and the automatic restart would be refused for either. After
- * an orderly end there is neither, and these commands fail without effect.
- */
-function leftoverLines(container: string, { umount, busctl }: UnitPrograms): string[] {
-  const machined = [
-    'org.freedesktop.machine1',
-    '/org/freedesktop/machine1',
-    'org.freedesktop.machine1.Manager',
-  ];
-  const unregister = ['--quiet', 'call', ...machined, 'UnregisterMachine', 's', container];
-  return [
-    `ExecStopPost=-${quoteCommand(umount, ['--quiet', unixExportPath(container)])}`,
-    `ExecStopPost=-${quoteCommand(busctl, unregister)}`,
-  ];
-}
-
 function unmountLines({ record, layout, programs, submounts }: NspawnConfOptions): string[] {
   const mounts = layerMounts(record, layersOf(record, layout, submounts));
   const unmounts = mounts
     .reverse()
     .map(({ target }) => `ExecStopPost=-${quoteCommand(programs.umount, [target])}`);
   return record.RESTART_POLICY === 'on-failure'
-    ? [...unmounts, ...leftoverLines(record.NAME, programs)]
+    ? [...unmounts, ...leftoverLines(record, programs)]
     : unmounts;
 }
 
@@ -161,6 +141,8 @@ export function nspawnConfText(options: NspawnConfOptions): string {
     'ExecStart=',
     ...mountLines(options),
     guardLine(options),
+    ...foreignIdsLines(record, options.programs),
+    namesakeLine(record, options.programs),
     startLine(options),
     ...unmountLines(options),
     ...assertLines(options),

@@ -27,6 +27,8 @@ async function findPrograms(): Promise<UnitPrograms> {
     umount: await findProgram('umount'),
     nsenter: await findProgram('nsenter'),
     busctl: await findProgram('busctl'),
+    machinectl: await findProgram('machinectl'),
+    getent: await findProgram('getent'),
     sh: await findProgram('sh'),
   };
 }

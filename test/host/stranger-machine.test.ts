@@ -23,7 +23,12 @@ describe('a machine of somebody else that has the name of a container', {
   const stack = new AsyncDisposableStack();
   before(async () => {
     store = stack.use(await containerStore('stranger'));
-    const input = contracts['container.create'].input.parse({ name, rootfs: 'debian' });
+    const input = contracts['container.create'].input.parse({
+      name,
+      rootfs: 'debian',
+      enable: true,
+      restart: 'on-failure',
+    });
     await handleContainerCreate(loggedContext().ctx, input, store);
     await output('systemd-run', '--quiet', `--unit=${unit}`, 'sleep', '100000');
     stack.defer(async () => void (await output('systemctl', 'stop', unit)));
@@ -62,6 +67,11 @@ describe('a machine of somebody else that has the name of a container', {
       code: 'state.conflict',
       message: "a machine 'namesake' of somebody else is running; end it first",
     });
+    // As systemd does by itself at boot; it tries again until it is told to end.
+    await assert.rejects(output('systemctl', 'start', `sdme@${name}.service`));
+    await output('systemctl', 'stop', `sdme@${name}.service`);
+    const registered = await output('machinectl', 'show', '--property=Unit', '--value', name);
+    assert.equal(registered, `${unit}\n`);
     await handleContainerRm(ctx, { name }, store);
     assert.equal((await output('findmnt', '-no', 'FSTYPE', sockets)).trim(), 'tmpfs');
     assert.equal((await output('systemctl', 'is-active', unit)).trim(), 'active');

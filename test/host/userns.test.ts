@@ -278,6 +278,21 @@ describe('user namespaces without copying', { skip: outsideTestHost(), timeout: 
       owners.filter(({ uid }) => uid < own || uid >= own + uidRangeSize),
       [],
     );
+    // As systemd does by itself at boot.
+    await output('systemctl', 'stop', 'sdme@second.service');
+    const dropIn = '/etc/systemd/system/sdme@second.service.d/nspawn.conf';
+    await output(
+      'sed',
+      '-i',
+      `s/${own}/${taken}/g; s/ ${own + uidRangeSize - 2}$/ ${taken + uidRangeSize - 2}/`,
+      dropIn,
+    );
+    await output('systemctl', 'daemon-reload');
+    await assert.rejects(output('systemctl', 'start', 'sdme@second.service'));
+    assert.match(
+      await output('journalctl', '--unit=sdme@second.service', '--lines=10', '--output=cat'),
+      new RegExp(`id ${taken} is of an account or a running machine now`),
+    );
     await remove('second');
     await remove('first');
   });

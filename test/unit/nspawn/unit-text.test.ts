@@ -12,6 +12,7 @@ import { type NspawnConfOptions, nspawnConfText } from '../../../src/nspawn/nspa
 import { parseRecord } from '../../../src/nspawn/record.ts';
 import { refuseSymlinks } from '../../../src/nspawn/symlinks.ts';
 import { dropInDirectory, templateUnitText, unitName } from '../../../src/nspawn/template-unit.ts';
+import { namesakeLine } from '../../../src/nspawn/unit-guards.ts';
 import { quoteCommand } from '../../../src/nspawn/unit-quote.ts';
 
 const layout = layoutOf('/var/lib/sdme', '/run/sdme');
@@ -21,6 +22,8 @@ const programs = {
   umount: '/usr/bin/umount',
   nsenter: '/usr/bin/nsenter',
   busctl: '/usr/bin/busctl',
+  machinectl: '/usr/bin/machinectl',
+  getent: '/usr/bin/getent',
   sh: '/bin/sh',
 };
 
@@ -40,6 +43,8 @@ function conf(state: string, more: Partial<NspawnConfOptions> = {}): string {
 /** The line by which systemd looks at what must be no symlink, in the tree that is mounted at `merged`. */
 const guard = (...paths: string[]): string =>
   `ExecStartPre=${quoteCommand('/bin/sh', ['-c', refuseSymlinks, 'sh', ...paths])}`;
+
+const namesake = namesakeLine(parseRecord('NAME=web\nROOTFS=\n'), programs);
 
 const template = `\
 [Unit]
@@ -85,6 +90,7 @@ test('a default container has the nspawn.conf of contract 3.2', () => {
 ExecStart=
 ExecStartPre=/usr/bin/mount -t overlay overlay -o lowerdir=/var/lib/sdme/fs/debian,upperdir=/var/lib/sdme/containers/web/upper,workdir=/var/lib/sdme/containers/web/work /var/lib/sdme/containers/web/merged
 ${guard('/var/lib/sdme/containers/web/merged/dev', '/var/lib/sdme/containers/web/merged/run')}
+${namesake}
 ExecStart=/usr/bin/systemd-nspawn --directory=/var/lib/sdme/containers/web/merged --machine=web --keep-unit --resolv-conf=auto --link-journal=no --boot
 ExecStopPost=-/usr/bin/umount /var/lib/sdme/containers/web/merged
 `,
@@ -158,12 +164,14 @@ test('a device node that is bound may be opened inside, as it is bound', () => {
 });
 
 test('an automatic restart is not refused for what a killed nspawn left', () => {
-  const last = conf('RESTART_POLICY=on-failure\n').trimEnd().split('\n').slice(-2);
-  assert.deepEqual(last, [
-    'ExecStopPost=-/usr/bin/umount --quiet /run/systemd/nspawn/unix-export/web',
-    'ExecStopPost=-/usr/bin/busctl --quiet call org.freedesktop.machine1 /org/freedesktop/machine1 ' +
-      'org.freedesktop.machine1.Manager UnregisterMachine s web',
-  ]);
+  const last = conf('RESTART_POLICY=on-failure\n').trimEnd().split('\n').at(-1) ?? '';
+  assert.match(last, /^ExecStopPost=-\/bin\/sh -c ".* UnregisterMachine s \\"\$\$5\\"" sh /);
+  assert.ok(
+    last.endsWith(
+      ' sh /usr/bin/machinectl /usr/bin/umount /usr/bin/busctl sdme@web.service web /run/systemd/nspawn/unix-export/web',
+    ),
+    last,
+  );
 });
 
 test('a container does not start when what is bound into an application leads over a link', () => {
@@ -207,11 +215,15 @@ test('a mapped user namespace binds the rootfs with moved ids below the overlay,
   const state = 'USERNS=yes\nUSERNS_SHIFT=1587085312\nUSERNS_RANGE=65536\nUSERNS_MAPPING=idmap\n';
   const lines = conf(state).split('\n');
   assert.deepEqual(
-    lines.filter((line) => /^Exec(StartPre|StopPost)/.test(line)),
+    lines
+      .filter((line) => /^Exec(StartPre|StopPost)/.test(line))
+      .map((line) => line.replace(/ -c ".*MapToMachineUser.*" sh /, ' -c IDS sh '))
+      .filter((line) => line !== namesake),
     [
       `ExecStartPre=/usr/bin/mount --bind -o X-mount.idmap=b:0:1587085312:65536 /var/lib/sdme/fs/debian ${dir}/lower`,
       `ExecStartPre=/usr/bin/mount -t overlay overlay -o lowerdir=${dir}/lower,upperdir=${dir}/upper,workdir=${dir}/work ${dir}/merged`,
       guard(`${dir}/merged/dev`, `${dir}/merged/run`),
+      'ExecStartPre=/bin/sh -c IDS sh /usr/bin/getent /usr/bin/busctl 1587085312 1587150846',
       `ExecStopPost=-/usr/bin/umount ${dir}/merged`,
       `ExecStopPost=-/usr/bin/umount ${dir}/lower`,
     ],
@@ -283,7 +295,16 @@ test('systemd itself finds no fault in the template and the drop-in', {
   try {
     // ExecStart must exist for systemd-analyze, so the programs are ones that every machine has.
     const sh = '/bin/sh';
-    const have = { nspawn: sh, mount: sh, umount: sh, nsenter: sh, busctl: sh, sh };
+    const have = {
+      nspawn: sh,
+      mount: sh,
+      umount: sh,
+      nsenter: sh,
+      busctl: sh,
+      machinectl: sh,
+      getent: sh,
+      sh,
+    };
     const dropIn = conf(everything, { ...everythingFacts, programs: have });
     const unit = templateUnitText({ tasksMax: 16384, bootTimeout: 60, systemdVersion: 255 });
     const path = join(directory, 'sdme-check.service');
