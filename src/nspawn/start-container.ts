@@ -110,7 +110,7 @@ async function awaitBoot(
       throw new SdmeError(
         'container.boot-timeout',
         `container '${name}' is still starting but sdme timed out after ${timeoutSeconds} s; it was left running, see 'sdme logs ${name}'`,
-        { facts: { container: name } },
+        { facts: { container: name, seconds: timeoutSeconds } },
       );
     }
   } catch (error) {

@@ -36,6 +36,24 @@ describe('a container whose first start fails', { skip: outsideTestHost(), timeo
     assert.deepEqual(await traces(store.layout, name), []);
   });
 
+  test('is not said to be left running when it took too long: it is removed', async () => {
+    // Without a bus its boot never counts as done.
+    const slow = {
+      name: 'slow',
+      rootfs: 'debian',
+      started: true,
+      timeout: 1,
+      maskedServices: ['dbus.socket'],
+    };
+    const parsed = contracts['container.create'].input.parse(slow);
+    await assert.rejects(handleContainerCreate(loggedContext().ctx, parsed, store), {
+      code: 'container.boot-timeout',
+      message:
+        "container 'slow' was still starting when sdme timed out after 1 s, and was removed; try a longer --timeout",
+    });
+    assert.deepEqual(await traces(store.layout, 'slow'), []);
+  });
+
   test('is told why it did not start also when it cannot be removed either', async () => {
     const busy = join(store.layout.containerDir(name), 'busy');
     let held: number | undefined;
