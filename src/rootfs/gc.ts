@@ -4,7 +4,7 @@ import type { Context } from '../base/context.ts';
 import { SdmeError } from '../base/errors.ts';
 import { nameProblem } from '../base/names.ts';
 import { errnoOf } from '../system/failure.ts';
-import { takeLock } from '../system/fs/locks.ts';
+import { removeFreeLocks, takeLock } from '../system/fs/locks.ts';
 import { clearStaleStaging } from '../system/fs/stale-staging.ts';
 import { settleRecords } from './import/records.ts';
 import type { Store } from './store.ts';
@@ -63,5 +63,9 @@ export async function collectGarbage(ctx: Context, store: Store): Promise<{ remo
   ctx.progress.step('remove');
   const { fsDir } = store.layout;
   const stale = await ctx.withSlot('disk', () => clearStaleStaging(fsDir, { signal: ctx.signal }));
-  return { removed: [...stale, ...(await removeOrphanRecords(store))] };
+  const records = await removeOrphanRecords(store);
+  const present = new Set(await readdir(fsDir));
+  const locks = await removeFreeLocks(store.layout, 'fs', (name) => !present.has(name));
+  if (locks > 0) ctx.log.info(`removed ${locks} lock files of names that no rootfs has`);
+  return { removed: [...stale, ...records] };
 }

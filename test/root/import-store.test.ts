@@ -103,7 +103,9 @@ test('gc removes what dead processes left, and neither live staging nor a rootfs
   await using _busy = await takeLock(store.layout, { kind: 'fs', name: 'busy', mode: 'exclusive' });
   await using live = await makeStaging(store.layout.rootfsDir('live'), 'import');
   await utimes(live.path, 1, 1);
+  await (await takeLock(store.layout, { kind: 'fs', name: 'never', mode: 'exclusive' })).release();
   const { removed } = await collectGarbage(detachedContext(), store);
+  assert.deepEqual(await readdir(join(store.layout.locksDir, 'fs')), ['busy.lock']);
   assert.deepEqual(
     [...removed].sort(),
     ['.gone.download-txn-', '.gone.import-txn-', '.gone.remove-txn-']

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { type FileHandle, mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { SdmeError } from '../../base/errors.ts';
 import type { Layout, LockKind } from '../../base/paths.ts';
 import { type LockMode, tryFlock, waitForFlock } from '../flock.ts';
@@ -24,8 +24,7 @@ export interface Lock extends AsyncDisposable {
  * @throws SdmeError `lock.busy` naming the holder (facts `kind`, `name`, `pid`); `io`
  */
 export async function takeLock(layout: Layout, target: LockTarget): Promise<Lock> {
-  const file = await openLockFile(layout, target);
-  return held(file, target, async () => {
+  return held(layout, target, async (file) => {
     if (!tryFlock(file.fd, target.mode)) throw await busy(file, target);
   });
 }
@@ -38,8 +37,7 @@ export async function takeLock(layout: Layout, target: LockTarget): Promise<Lock
  */
 export async function waitForLock(layout: Layout, target: LockTarget, signal: AbortSignal): Promise<Lock> {
   signal.throwIfAborted();
-  const file = await openLockFile(layout, target);
-  return held(file, target, async () => {
+  return held(layout, target, async (file) => {
     if (!tryFlock(file.fd, target.mode)) await waitForFlock(file.fd, target.mode, signal);
   });
 }
@@ -54,10 +52,19 @@ async function openLockFile(layout: Layout, { kind, name }: LockTarget): Promise
   }
 }
 
-/** The lock file is never removed: whoever waits for it holds the same inode. */
-async function held(file: FileHandle, target: LockTarget, take: () => Promise<void>): Promise<Lock> {
+/** Opens and locks; again when {@link removeFreeLocks} took the file away in between. */
+async function held(
+  layout: Layout,
+  target: LockTarget,
+  take: (file: FileHandle) => Promise<void>,
+): Promise<Lock> {
+  const file = await openLockFile(layout, target);
   try {
-    await take();
+    await take(file);
+    if (!(await isStillThere(file, layout.lockFile(target.kind, target.name)))) {
+      await file.close();
+      return held(layout, target, take);
+    }
     await file.truncate(0);
     await file.write(`${process.pid}\n`, 0);
   } catch (error) {
@@ -70,6 +77,41 @@ async function held(file: FileHandle, target: LockTarget, take: () => Promise<vo
     return released;
   };
   return { target, release, [Symbol.asyncDispose]: release };
+}
+
+/** True while the path leads to the open file. */
+async function isStillThere(file: FileHandle, path: string): Promise<boolean> {
+  const mine = await file.stat();
+  const found = await stat(path).catch(() => undefined);
+  return found !== undefined && found.ino === mine.ino && found.dev === mine.dev;
+}
+
+/**
+ * Removes the lock files of a kind that nobody holds and whose names nobody needs: each is locked while it is removed,
+ * and whoever waits for it meanwhile makes it anew. Returns how many.
+ */
+export async function removeFreeLocks(
+  layout: Layout,
+  kind: LockKind,
+  isUnneeded: (name: string) => boolean,
+): Promise<number> {
+  const directory = dirname(layout.lockFile(kind, 'any'));
+  const files = await readdir(directory).catch(() => []);
+  let removed = 0;
+  for (const name of files.map((file) => basename(file, '.lock')).filter(isUnneeded)) {
+    const path = layout.lockFile(kind, name);
+    const flags = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+    const file = await open(path, flags).catch(() => undefined);
+    if (file === undefined) continue;
+    try {
+      if (!tryFlock(file.fd, 'exclusive') || !(await isStillThere(file, path))) continue;
+      await unlink(path);
+      removed += 1;
+    } finally {
+      await file.close();
+    }
+  }
+  return removed;
 }
 
 async function busy(file: FileHandle, { kind, name, mode }: LockTarget): Promise<SdmeError> {

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile, stat, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { test } from 'node:test';
 import { SdmeError } from '../../../../src/base/errors.ts';
 import { type Layout, layoutOf } from '../../../../src/base/paths.ts';
-import { type LockTarget, takeLock, waitForLock } from '../../../../src/system/fs/locks.ts';
+import { type LockTarget, removeFreeLocks, takeLock, waitForLock } from '../../../../src/system/fs/locks.ts';
 import { tempDir } from '../../../helpers/temp-dir.ts';
+import { waitFor } from '../../../helpers/wait-for.ts';
 
 const exclusive: LockTarget = { kind: 'fs', name: 'debian', mode: 'exclusive' };
 const shared: LockTarget = { kind: 'fs', name: 'debian', mode: 'shared' };
@@ -14,6 +16,13 @@ const shared: LockTarget = { kind: 'fs', name: 'debian', mode: 'shared' };
 async function withLayout(work: (layout: Layout) => Promise<void>): Promise<void> {
   await using directory = await tempDir();
   await work(layoutOf(`${directory.path}/data`, `${directory.path}/run`));
+}
+
+/** Until flock(1) waits for the lock, as /proc/locks tells: its line begins with an arrow. */
+async function waitForWaiter(layout: Layout): Promise<void> {
+  const { ino } = await stat(layout.lockFile('fs', 'debian'));
+  const waits = new RegExp(`-> FLOCK .*:${ino} `);
+  await waitFor('somebody to wait', async () => waits.test(await readFile('/proc/locks', 'utf8')));
 }
 
 test('a lock that is held is busy, and the error names its holder', () =>
@@ -54,6 +63,29 @@ test('a waiter gets the lock when the holder releases it', () =>
     await holder.release();
     await using _lock = await waiting;
     assert.deepEqual(order, ['released', 'taken']);
+    await assert.rejects(takeLock(layout, exclusive), { code: 'lock.busy' });
+  }));
+
+test('lock files that nobody needs can be removed, and those that are held stay', () =>
+  withLayout(async (layout) => {
+    const isUnneeded = (name: string): boolean => name !== 'needed';
+    assert.equal(await removeFreeLocks(layout, 'fs', isUnneeded), 0);
+    for (const name of ['a', 'b', 'needed']) await (await takeLock(layout, { ...exclusive, name })).release();
+    await using _held = await takeLock(layout, shared);
+    assert.equal(await removeFreeLocks(layout, 'fs', isUnneeded), 2);
+    const left = (await readdir(dirname(layout.lockFile('fs', 'a')))).sort();
+    assert.deepEqual(left, ['debian.lock', 'needed.lock']);
+    await assert.rejects(takeLock(layout, exclusive), { code: 'lock.busy' });
+  }));
+
+test('who waited for a lock whose file was removed meanwhile has the lock that others see', () =>
+  withLayout(async (layout) => {
+    const remover = await takeLock(layout, exclusive);
+    const waiting = waitForLock(layout, exclusive, new AbortController().signal);
+    await waitForWaiter(layout);
+    await unlink(layout.lockFile('fs', 'debian'));
+    await remover.release();
+    await using _lock = await waiting;
     await assert.rejects(takeLock(layout, exclusive), { code: 'lock.busy' });
   }));
 
