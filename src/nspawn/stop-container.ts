@@ -118,15 +118,21 @@ function haltAgain(bus: Bus, name: string, options: WaitOptions): () => Promise<
   };
 }
 
+/** What is true of a stop that was cancelled: a shutdown that was asked for cannot be taken back. */
+function goesOn(name: string): string {
+  return `container '${name}' was asked to shut down before, and goes on with it`;
+}
+
 /**
- * Stops a container that a caller holds the lock of. @returns false when it did not run
+ * Stops a container that a caller holds the lock of. When it is cancelled it says that the shutdown goes on.
+ * @returns false when it did not run
  * @throws SdmeError `container.stop-timeout`, `dbus`, the signal's reason
  */
 export async function stopOn(
   bus: Bus,
   { name, mode }: ContainerStopInput,
   deps: ContainerDeps,
-  options: WaitOptions,
+  options: WaitOptions & Partial<Pick<Context, 'log'>>,
 ): Promise<boolean> {
   const before = await unitState(bus, unitName(name), options);
   if (isStopped(before) && !before.hasJob) {
@@ -134,12 +140,19 @@ export async function stopOn(
     return false;
   }
   const seconds = timeoutFor(mode, deps);
-  await requestStop(bus, name, mode, options);
-  const stopped = await waitUntilStopped(bus, name, {
-    ...options,
-    timeoutMs: seconds * 1000,
-    ...(mode === 'kill' ? {} : { onWait: haltAgain(bus, name, options) }),
-  });
+  options.signal?.throwIfAborted();
+  let stopped: boolean;
+  try {
+    await requestStop(bus, name, mode, options);
+    stopped = await waitUntilStopped(bus, name, {
+      ...options,
+      timeoutMs: seconds * 1000,
+      ...(mode === 'kill' ? {} : { onWait: haltAgain(bus, name, options) }),
+    });
+  } catch (error) {
+    if (options.signal?.aborted === true) options.log?.info(goesOn(name));
+    throw error;
+  }
   if (!stopped) throw stopTimeout(name, seconds);
   if (mode === 'kill') await resetFailedUnit(bus, unitName(name), options);
   await clearNspawnLeftovers(name, { ...(options.signal === undefined ? {} : { signal: options.signal }) });
