@@ -40,7 +40,17 @@ async function missingJobs(queue: OpenQueue, plan: BatchPlan): Promise<readonly 
   const submitted = Object.values(states).reduce((sum, count) => sum + count, 0);
   if (submitted >= plan.jobs.length) return [];
   const present = new Set((await queue.batches.members(plan.id)).map(({ index }) => index));
-  return plan.jobs.filter((_job, index) => !present.has(index));
+  const never = new Set(neverSubmitted(plan.jobs.length, present, submitted));
+  return plan.jobs.filter((_job, index) => never.has(index));
+}
+
+/**
+ * Indexes of a batch that no job ever had: of those that none has now, all but the first, as jobs are submitted by
+ * index and counted for ever. The first ones had jobs that retention took. Pure.
+ */
+export function neverSubmitted(total: number, present: ReadonlySet<number>, submitted: number): number[] {
+  const without = Array.from({ length: total }, (_, index) => index).filter((index) => !present.has(index));
+  return without.slice(Math.max(0, submitted - present.size));
 }
 
 /** A job with a damaged record cannot be cancelled: the worker sets it aside. */
@@ -63,15 +73,27 @@ export async function cancelBatch(queue: OpenQueue, id: string): Promise<BatchSt
   return (await lookAtBatch(queue, id, new Map())).status;
 }
 
+/** Jobs of a batch that were cancelled. */
+async function cancelledOf(queue: OpenQueue, id: string): Promise<BatchMember[]> {
+  const members = await queue.batches.members(id);
+  const states = await queue.batches.states(members.map(({ job }) => job));
+  return members.filter((_member, i) => states[i] === 'cancelled');
+}
+
 /**
- * Submits the input of every failed job again, each in the place of the old one, so that the counts stay those
- * of the batch's items. Returns how many. @throws SdmeError `not-found`
+ * Submits the input of every failed, or every cancelled, job again, each in the place of the old one, so that the
+ * counts stay those of the batch's items. Returns how many. @throws SdmeError `not-found`
  */
-export async function retryFailed(queue: OpenQueue, id: string): Promise<number> {
+export async function retryEnded(
+  queue: OpenQueue,
+  id: string,
+  state: 'failed' | 'cancelled',
+): Promise<number> {
   const head = await queue.batches.head(id);
   if (head === undefined) throw new SdmeError('not-found', `batch not found: ${id}`, { facts: { id } });
   let count = 0;
-  for (const part of chunks(await queue.batches.failed(id))) {
+  const members = await (state === 'failed' ? queue.batches.failed(id) : cancelledOf(queue, id));
+  for (const part of chunks(members)) {
     const jobs = await replacements(queue, id, head.host, part);
     const answers = await (await queue.submitter()).submit(jobs);
     count += answers.filter(({ outcome }) => outcome === 'created').length;
@@ -83,11 +105,11 @@ async function replacements(
   queue: OpenQueue,
   id: string,
   host: string,
-  failed: readonly BatchMember[],
+  ended: readonly BatchMember[],
 ): Promise<NewJob[]> {
-  const records = await queue.records.readMany(failed.map(({ job }) => job));
+  const records = await queue.records.readMany(ended.map(({ job }) => job));
   return records.flatMap((record, i) => {
-    const member = failed[i];
+    const member = ended[i];
     if (record === undefined || member === undefined || !isJobKind(record.kind)) return [];
     // Nobody knows any more what a job with a damaged record was to do.
     if (record.damaged !== undefined && record.input === undefined) return [];

@@ -1,6 +1,6 @@
 import { SdmeError } from '../base/errors.ts';
 import type { BatchStatus } from '../contracts/index.ts';
-import { cancelBatch, retryFailed, submitBatch } from './batch-changes.ts';
+import { cancelBatch, retryEnded, submitBatch } from './batch-changes.ts';
 import { planBatch } from './batch-plan.ts';
 import { lookAtBatch } from './batch-status.ts';
 import { watchBatch } from './batch-watch.ts';
@@ -27,6 +27,7 @@ export function openBatchClient(session: Session, host: string): BatchClient {
       return last;
     },
     cancel: (id) => session.use((queue) => cancelBatch(queue, id)),
-    retryFailed: (id) => session.use((queue) => retryFailed(queue, id)),
+    retryFailed: (id) => session.use((queue) => retryEnded(queue, id, 'failed')),
+    retryCancelled: (id) => session.use((queue) => retryEnded(queue, id, 'cancelled')),
   };
 }

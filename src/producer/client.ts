@@ -86,6 +86,8 @@ export interface BatchClient {
   cancel(id: string): Promise<BatchStatus>;
   /** Runs the failed jobs again, in the same batch; returns how many. */
   retryFailed(id: string): Promise<number>;
+  /** Runs the cancelled jobs again, in the same batch; returns how many. */
+  retryCancelled(id: string): Promise<number>;
 }
 
 /** The typed client: everything the CLI does with jobs goes through it. Errors are `SdmeError`s. */
@@ -111,6 +113,8 @@ export interface Client {
   /** The record now. @throws SdmeError `not-found` */
   show(id: string): Promise<JobRecord>;
   list(filter?: JobFilter): Promise<JobRecord[]>;
+  /** Ids of all jobs, newest first. */
+  ids(): Promise<string[]>;
   /** The record once the job has ended, however it ended. @throws the signal's reason; `job.run-timeout` never: that is the job's own end */
   wait(id: string, options?: { readonly signal?: AbortSignal }): Promise<JobRecord>;
   /** The checked result of a job of that kind. @throws the job's own error when it did not succeed */

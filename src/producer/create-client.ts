@@ -79,6 +79,7 @@ function clientOf(session: Session, host: string, anyQueue: () => Promise<boolea
     },
     list: async (filter = {}) =>
       (await anyQueue()) ? session.use((queue) => queue.records.list(filter)) : [],
+    ids: async () => ((await anyQueue()) ? session.use((queue) => queue.records.ids()) : []),
     wait: async (id, waitOptions = {}) => {
       await known(id);
       return waitForJob(session, id, waitOptions.signal ?? never);

@@ -43,6 +43,8 @@ export interface Records {
   /** Only state and revision: cheap to ask when a hint came. The state of a damaged record may be any text. */
   glance(id: string): Promise<{ state: string; revision: number; logLines: number } | undefined>;
   list(filter?: RecordFilter): Promise<JobRecord[]>;
+  /** Ids of all jobs, newest first, from the indexes alone. */
+  ids(): Promise<string[]>;
   /** Log lines from `offset` on, at most `limit` (default 1000). Undefined when there is no such job. */
   log(id: string, offset: number, limit?: number): Promise<LogSlice | undefined>;
   /** Hosts that ever had a job. */
@@ -59,6 +61,7 @@ export function openRecords(connection: Pick<QueueConnection, 'commands'>): Reco
     readMany: (ids) => readMany(redis, ids),
     glance: (id) => glance(redis, id),
     list: (filter = {}) => list(redis, filter),
+    ids: () => candidates(redis, {}),
     log: (id, offset, limit = 1000) => readLog(redis, id, offset, limit),
     hosts: async () => (await redis.smembers(keys.hosts())).sort(),
     count: async (host, states) => {

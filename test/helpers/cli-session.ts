@@ -21,6 +21,7 @@ export function fakeClient({ batch, ...answers }: Answers = {}): Client {
     submitFlow: away,
     show: away,
     list: away,
+    ids: away,
     wait: away,
     result: away,
     watch: nothing,
@@ -36,6 +37,7 @@ export function fakeClient({ batch, ...answers }: Answers = {}): Client {
       wait: away,
       cancel: away,
       retryFailed: away,
+      retryCancelled: away,
       ...batch,
     },
   };

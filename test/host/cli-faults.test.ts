@@ -133,6 +133,11 @@ describe('the command line when something is in its way', {
     assert.equal((await sdme.run('batch', 'wait', batch, '--timeout', '100ms')).code, exitCodes.timeout.code);
     assert.match(await sdme.ok('batch', 'cancel', batch), /^2 jobs: 2 cancelled/);
     assert.equal((await sdme.run('batch', 'wait', batch)).code, exitCodes.noneSucceeded.code);
+    const again = await sdme.start(['batch', 'submit', '-'], file).ended;
+    const retry = `sdme batch retry ${batch} --cancelled`;
+    assert.ok(again.stderr.endsWith(`\n2 cancelled; to run these again: ${retry}\n`), again.stderr);
+    assert.equal(await sdme.ok(...retry.split(' ').slice(1)), '2 job(s) submitted again');
+    assert.match(await sdme.ok('batch', 'cancel', batch), /^2 jobs: 2 cancelled/);
     assert.deepEqual(await leftovers(), []);
   });
 

@@ -5,6 +5,7 @@ import type { BatchItem, BatchStatus } from '../../src/producer/index.ts';
 import { openBatches } from '../../src/queue/batches.ts';
 import { keys } from '../../src/queue/keys.ts';
 import { openSubmitter } from '../../src/queue/submission.ts';
+import { sweepEnded } from '../../src/queue/upkeep.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 import { openPuppet, type Puppet } from './fixtures/puppet.ts';
 
@@ -68,6 +69,43 @@ test('a submit that broke off is completed by running it again', async () => {
   assert.deepEqual(completed, { id, existing: true });
   assert.equal((await stage.client.batch.status(id)).states.queued, 1_000);
   assert.equal(new Set(await jobsOf(stage, id)).size, 1_000);
+});
+
+test('of a batch whose submit broke off, jobs that retention took are not submitted again', async () => {
+  await using stage = await openPuppet();
+  const plan = planBatch('test-host', pings(100), undefined, Date.now());
+  const { id, host, submittedAt, items } = plan;
+  await openBatches(stage.connection).create({ id, host, submittedAt, items, total: 100 });
+  const submitter = openSubmitter(stage.connection);
+  await submitter.submit(plan.jobs.slice(0, 60));
+  await submitter.close();
+  const jobs = await jobsOf(stage, id);
+  for (const job of jobs.slice(10, 15)) {
+    await stage.begin(job);
+    await stage.succeed(job);
+  }
+  const all = { maxAgeMs: Number.MAX_SAFE_INTEGER, maxCount: 0 };
+  assert.equal(await sweepEnded(stage.connection.commands, 'test-host', all, Date.now()), 5);
+  await stage.client.batch.submit(pings(100));
+  const { states } = await stage.client.batch.status(id);
+  assert.deepEqual([states.queued, states.succeeded], [95, 5]);
+  assert.equal((await jobsOf(stage, id)).length, 95);
+});
+
+test('cancelled jobs of a batch are run again in their places', async () => {
+  await using stage = await openPuppet();
+  const { batch } = stage.client;
+  const { id } = await batch.submit(pings(3));
+  const [a = '', b = ''] = await jobsOf(stage, id);
+  await stage.begin(a);
+  await stage.fail(a);
+  await stage.begin(b);
+  await stage.succeed(b);
+  await batch.cancel(id);
+  assert.equal(await batch.retryCancelled(id), 1);
+  assert.equal(await batch.retryCancelled(id), 0);
+  const { states } = await batch.status(id);
+  assert.deepEqual([states.queued, states.succeeded, states.failed, states.cancelled], [1, 1, 1, 0]);
 });
 
 test('two who submit the same batch at once make its jobs once', async () => {
@@ -180,4 +218,5 @@ test('an unknown batch is not found', async () => {
   await assert.rejects(stage.client.batch.wait(id), missing);
   await assert.rejects(stage.client.batch.cancel(id), missing);
   await assert.rejects(stage.client.batch.retryFailed(id), missing);
+  await assert.rejects(stage.client.batch.retryCancelled(id), missing);
 });

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { detachedContext } from '../../base/context.ts';
 import { SdmeError } from '../../base/errors.ts';
 import { formatSize } from '../../base/sizes.ts';
-import type { InputOf } from '../../contracts/index.ts';
+import type { BatchStatus, InputOf } from '../../contracts/index.ts';
 import type { ImportPlan } from '../../rootfs/index.ts';
 import { printListing } from '../output/listing.ts';
 import { parseBatchFile } from '../parse/batch-file.ts';
@@ -45,6 +45,14 @@ export function planLines(plan: ImportPlan): string[] {
   ];
 }
 
+/** What can be done about the jobs of a batch that was submitted before and that did not succeed. */
+export function retryLines(id: string, states: BatchStatus['states']): string[] {
+  const options = (['failed', 'cancelled'] as const).filter((state) => (states[state] ?? 0) > 0);
+  if (options.length === 0) return [];
+  const counts = options.map((state) => `${states[state]} ${state}`).join(', ');
+  return [`${counts}; to run these again: sdme batch retry ${id} --${options.join(' --')}`];
+}
+
 async function makePlan(session: Session, inputs: readonly InputOf<'fs.import'>[]): Promise<ImportPlan> {
   const { openImages } = await import('../../oci/index.ts');
   const { planImport } = await import('../../rootfs/index.ts');
@@ -74,7 +82,11 @@ export const run: VerbRun = async ({ operands, options, session }) => {
   const client = await session.client();
   const items = inputs.map((input) => ({ kind: 'fs.import', input }) as const);
   const submitted = await client.batch.submit(items, key === undefined ? {} : { key });
-  if (submitted.existing) session.output.note('this batch was submitted before; nothing was added twice');
+  if (submitted.existing) {
+    session.output.note('this batch was submitted before; nothing was added twice');
+    const { states } = await client.batch.status(submitted.id);
+    for (const line of retryLines(submitted.id, states)) session.output.note(line);
+  }
   await printListing(session, format, { ...submitted, jobs: items.length }, () => [submitted.id]);
   return 0;
 };

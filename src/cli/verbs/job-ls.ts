@@ -71,6 +71,10 @@ export const run: VerbRun = async ({ options, session }) => {
       limit,
     }),
   );
+  // A batch or flow that is there has jobs: it goes with the last of them.
+  if (records.length === 0 && batch !== undefined) await client.batch.status(batch);
+  if (records.length === 0 && flow !== undefined && (await client.list({ flow, limit: 1 })).length === 0)
+    throw new SdmeError('not-found', `flow not found: ${flow}`, { facts: { id: flow } });
   await printListing(session, format, records, () => jobLines(records, Date.now()));
   return 0;
 };

@@ -63,11 +63,17 @@ export const batchVerbs: readonly VerbSpec[] = [
   },
   {
     words: 'batch retry',
-    summary: 'run the failed jobs of a batch again',
+    summary: 'run the failed or cancelled jobs of a batch again',
     operands: '<id>',
     completes: 'batch',
-    options: [{ flags: '--failed', description: 'those that failed' }],
-    examples: ['sdme batch retry b-0123456789abcdefghijklmnop --failed'],
+    options: [
+      { flags: '--failed', description: 'those that failed' },
+      { flags: '--cancelled', description: 'those that were cancelled' },
+    ],
+    examples: [
+      'sdme batch retry b-0123456789abcdefghijklmnop --failed',
+      'sdme batch retry b-0123456789abcdefghijklmnop --failed --cancelled',
+    ],
     load: () => import('./batch-retry.ts'),
   },
 ];

@@ -129,7 +129,7 @@ describe('batch wait', () => {
 
 describe('job ids', () => {
   const show = async (id: string) => jobRecordOf({ id });
-  const client: Answers = { show, list: async () => [first, second].map((id) => jobRecordOf({ id })) };
+  const client: Answers = { show, ids: async () => [first, second] };
 
   test('the end or the beginning that only one job has is enough, in any case', async () => {
     const { output } = await call(jobShow, client, ['y0a2c4']);
@@ -139,6 +139,13 @@ describe('job ids', () => {
   test('one that several jobs have is refused with the ids', async () => {
     await assert.rejects(call(jobShow, client, ['01JDZ3']), (error: SdmeError) => {
       return error.message === `ambiguous job '01JDZ3', could match: ${first}, ${second}`;
+    });
+  });
+
+  test('of many that fit, as many as are not named are counted', async () => {
+    const ids = Array.from({ length: 12 }, (_, i) => `01JDZ3V8K6M2T0Q4R6W8Y0A2${i + 10}`);
+    await assert.rejects(call(jobShow, { show, ids: async () => ids }, ['01JDZ3']), (error: SdmeError) => {
+      return error.message.endsWith(`${ids[4]} and 7 more`);
     });
   });
 
@@ -169,6 +176,22 @@ describe('job ls', () => {
         limit: 5,
       },
     ]);
+    assert.deepEqual(output.results, ['no jobs found']);
+  });
+
+  test('a batch or a flow that is not there is not found, and one that has nothing to show is no error', async () => {
+    const missing = async () => {
+      throw new SdmeError('not-found', 'batch not found: foo');
+    };
+    const list = async ({ flow, states }: JobFilter = {}) =>
+      flow === 'there' && states === undefined ? [jobRecordOf({ id: first })] : [];
+    const client: Answers = { list, batch: { status: missing } };
+    await assert.rejects(call(jobLs, client, [], { batch: 'foo' }), { message: 'batch not found: foo' });
+    await assert.rejects(call(jobLs, client, [], { flow: 'foo' }), {
+      code: 'not-found',
+      message: 'flow not found: foo',
+    });
+    const { output } = await call(jobLs, client, [], { flow: 'there', state: ['failed'] });
     assert.deepEqual(output.results, ['no jobs found']);
   });
 
