@@ -1,4 +1,5 @@
 import { type Code, newCode } from '../code.ts';
+import { placeSlots, registerAt } from '../frame.ts';
 import type { Operand, Program, Relation, Step } from '../program.ts';
 import { assemble, type Condition, type Register, stackPointer } from './assembler.ts';
 import { systemCallNumbers } from './system-calls.ts';
@@ -12,8 +13,14 @@ import { systemCallNumbers } from './system-calls.ts';
 const variableRegisters: readonly Register[] = [19, 20, 21, 22, 23, 24];
 const scratch: Register = 9;
 const linkRegister: Register = 30;
-/** Six variables, the link register and padding. */
-const savedBytes = 64;
+/** What a function gives back as it was: the variables' registers, x30, and x29 to make it pairs. */
+const savedPairs: readonly (readonly [Register, Register])[] = [
+  [19, 20],
+  [21, 22],
+  [23, 24],
+  [linkRegister, 29],
+];
+const savedBytes = 16 * savedPairs.length;
 
 const relations: Readonly<Record<Relation, Condition>> = {
   '==': 'equal',
@@ -30,24 +37,13 @@ interface Frame {
   readonly size: number;
 }
 
-function at<T>(list: readonly T[], index: number, what: string): T {
-  const item = list[index];
-  if (item === undefined) throw new RangeError(`too many ${what}`);
-  return item;
-}
-
 /** Places of variables and slots; slots lie above the saved registers, and sp stays a multiple of 16. */
 function frameOf(program: Program): Frame {
-  const offsets = new Map<string, number>();
-  let used = savedBytes;
-  for (const [name, bytes] of Object.entries(program.slots)) {
-    offsets.set(name, used);
-    used += Math.ceil(bytes / 8) * 8;
-  }
+  const { offsetOf, end } = placeSlots(program.slots, savedBytes);
   return {
-    register: (variable) => at(variableRegisters, program.variables.indexOf(variable), 'variables'),
-    slotOffset: (slot) => offsets.get(slot) ?? 0,
-    size: Math.ceil(used / 16) * 16,
+    register: (variable) => registerAt(variableRegisters, program.variables.indexOf(variable), 'variables'),
+    slotOffset: offsetOf,
+    size: Math.ceil(end / 16) * 16,
   };
 }
 
@@ -98,10 +94,7 @@ function lowerSystemCall(code: Code, frame: Frame, step: Extract<Step, { step: '
 }
 
 function saveRegisters(code: Code, how: 'storePair' | 'loadPair'): void {
-  const saved = [...variableRegisters, linkRegister, linkRegister - 1];
-  for (let index = 0; index < saved.length; index += 2) {
-    assemble[how](code, at(saved, index, 'registers'), at(saved, index + 1, 'registers'), index * 8);
-  }
+  for (const [index, [first, second]] of savedPairs.entries()) assemble[how](code, first, second, 16 * index);
 }
 
 function lowerStep(code: Code, frame: Frame, step: Step): void {

@@ -1,4 +1,5 @@
 import { type Code, newCode } from '../code.ts';
+import { placeSlots, registerAt } from '../frame.ts';
 import type { Operand, Program, Relation, Step } from '../program.ts';
 import { assemble, type Condition, type Register } from './assembler.ts';
 import { systemCallNumbers } from './system-calls.ts';
@@ -31,25 +32,14 @@ interface Frame {
   readonly uniqueLabel: () => string;
 }
 
-function at<T>(list: readonly T[], index: number, what: string): T {
-  const item = list[index];
-  if (item === undefined) throw new RangeError(`too many ${what}`);
-  return item;
-}
-
 /** Places of variables and slots. The size keeps rsp at a multiple of 16 after six pushes and a return address. */
 function frameOf(program: Program): Frame {
-  const offsets = new Map<string, number>();
-  let used = 0;
-  for (const [name, bytes] of Object.entries(program.slots)) {
-    offsets.set(name, used);
-    used += Math.ceil(bytes / 8) * 8;
-  }
+  const { offsetOf, end } = placeSlots(program.slots, 0);
   let labels = 0;
   return {
-    register: (variable) => at(variableRegisters, program.variables.indexOf(variable), 'variables'),
-    slotOffset: (slot) => offsets.get(slot) ?? 0,
-    size: Math.ceil(used / 16) * 16 + 8,
+    register: (variable) => registerAt(variableRegisters, program.variables.indexOf(variable), 'variables'),
+    slotOffset: offsetOf,
+    size: Math.ceil(end / 16) * 16 + 8,
     uniqueLabel: () => {
       labels += 1;
       return `return:${labels}`;
@@ -87,7 +77,7 @@ function lowerCalculation(code: Code, frame: Frame, step: Extract<Step, { step: 
 function lowerSystemCall(code: Code, frame: Frame, step: Extract<Step, { step: 'system call' }>): void {
   const { number, leading } = systemCallNumbers(step.name);
   for (const [index, operand] of [...leading, ...step.operands].entries()) {
-    setRegister(code, frame, at(systemCallRegisters, index, 'arguments of a system call'), operand);
+    setRegister(code, frame, registerAt(systemCallRegisters, index, 'arguments of a system call'), operand);
   }
   assemble.moveNumber(code, 'rax', number);
   assemble.systemCall(code);
@@ -139,7 +129,7 @@ function lowerStep(code: Code, frame: Frame, step: Step): void {
       for (const register of variableRegisters) assemble.push(code, register);
       assemble.arithmeticNumber(code, 'sub', 'rsp', frame.size);
       for (const [index, parameter] of step.parameters.entries()) {
-        assemble.move(code, frame.register(parameter), at(callRegisters, index, 'parameters'));
+        assemble.move(code, frame.register(parameter), registerAt(callRegisters, index, 'parameters'));
       }
       break;
     case 'leave function':
@@ -150,7 +140,7 @@ function lowerStep(code: Code, frame: Frame, step: Step): void {
       break;
     case 'call function':
       for (const [index, operand] of step.operands.entries())
-        setRegister(code, frame, at(callRegisters, index, 'arguments of a function'), operand);
+        setRegister(code, frame, registerAt(callRegisters, index, 'arguments of a function'), operand);
       assemble.callRegister(code, frame.register(step.at));
       assemble.move(code, frame.register(step.into), 'rax');
       break;

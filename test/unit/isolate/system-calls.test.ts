@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { systemCallNumbers as armCalls } from '../../../isolate/aarch64/system-calls.ts';
 import { devfdShimProgram } from '../../../isolate/programs/devfd-shim.ts';
+import { enterProgram } from '../../../isolate/programs/enter.ts';
 import { isolateProgram } from '../../../isolate/programs/isolate.ts';
 import { systemCallNumbers as x86Calls } from '../../../isolate/x86-64/system-calls.ts';
 
@@ -12,7 +13,7 @@ const architectures = [
 ] as const;
 
 const used = new Set(
-  [isolateProgram, devfdShimProgram]
+  [isolateProgram, enterProgram, devfdShimProgram]
     .flatMap(({ steps }) => [...steps])
     .flatMap((step) => (step.step === 'system call' ? [step.name] : [])),
 );
