@@ -13,8 +13,11 @@ export interface ExecOptions {
   readonly command: readonly string[];
 }
 
+/** With a terminal of the container's own, or with our standard streams. */
+export type Streams = '--pty' | '--pipe';
+
 function runIn(
-  streams: '--pipe' | '--pty',
+  streams: Streams,
   { container, user, command }: ExecOptions,
   properties: readonly string[] = [],
 ): Command {
@@ -28,9 +31,9 @@ function runIn(
   };
 }
 
-/** Runs a command in a container with its standard streams passed through as they are (contract 1.6). */
-export function execCommand(options: ExecOptions): Command {
-  return runIn('--pipe', options);
+/** Runs a command in a container, its standard streams passed through (contract 1.6). */
+export function execCommand(options: ExecOptions, streams: Streams = '--pipe'): Command {
+  return runIn(streams, options);
 }
 
 /**
@@ -83,7 +86,6 @@ export interface ApplicationExecOptions {
   readonly supervisor: number;
   /** The application has another network than its container. */
   readonly ownNetwork: boolean;
-  readonly onTerminal: boolean;
   readonly command: readonly string[];
 }
 
@@ -93,10 +95,10 @@ export interface ApplicationExecOptions {
  * the application cannot reach, `enter`: what is run has the container's users, filters, devices and profile, a
  * workload's capabilities and what its unit forbids by way of system calls, and nothing of our environment.
  */
-export function applicationCommand(options: ApplicationExecOptions): Command {
-  const { container, application, supervisor, ownNetwork, onTerminal, command } = options;
+export function applicationCommand(options: ApplicationExecOptions, streams: Streams): Command {
+  const { container, application, supervisor, ownNetwork, command } = options;
   const enter = [`/oci/apps/${application}/enter`, `/proc/${supervisor}`, ...command];
-  return runIn(onTerminal ? '--pty' : '--pipe', { container, command: enter }, [
+  return runIn(streams, { container, command: enter }, [
     `Environment=PATH=${searchPath}`,
     'NoNewPrivileges=yes',
     `CapabilityBoundingSet=${workloadCapabilities.join(' ')}`,
@@ -112,7 +114,8 @@ export function applicationLogsCommand(
   container: string,
   application: string,
   args: readonly string[],
+  streams: Streams,
 ): Command {
   const unit = `sdme-oci-${application}.service`;
-  return execCommand({ container, command: ['/usr/bin/journalctl', '-u', unit, ...args] });
+  return execCommand({ container, command: ['/usr/bin/journalctl', '-u', unit, ...args] }, streams);
 }

@@ -4,6 +4,7 @@ import { matchName } from '../base/names.ts';
 import type { Layout } from '../base/paths.ts';
 import type { Settings } from '../config/schema.ts';
 import { runInteractive } from '../system/exec/interactive.ts';
+import { standardTerminals } from '../system/exec/terminals.ts';
 import { connectBus } from '../system/systemd/bus.ts';
 import { listMachineNames } from '../system/systemd/machines.ts';
 import { chooseApplication, installedApplications, supervisorPid } from './application-process.ts';
@@ -15,6 +16,7 @@ import {
   joinCommand,
   joinUser,
   logsCommand,
+  type Streams,
 } from './exec-command.ts';
 import { generateName } from './generate-name.ts';
 import { ownMachine } from './own-machine.ts';
@@ -59,12 +61,24 @@ function commandWords(words: readonly string[]): readonly string[] {
   return words[0] === '--' ? words.slice(1) : words;
 }
 
+/** Runs a command that hands nothing into a container. */
 function runCommand({ program, args }: Command): Promise<number> {
   return runInteractive(program, args);
 }
 
 /**
- * Runs a command in a container on our own standard streams; binary safe. @returns the command's exit code
+ * Runs a command whose standard streams go into a container. None that is a terminal does: inside it could be kept and
+ * read from after the command ended. Where all of them are, the command gets a terminal of its container's instead.
+ */
+function runInside(commandOn: (streams: Streams) => Command, onTerminal = false): Promise<number> {
+  const { input, output, errors, inBackground } = standardTerminals();
+  const streams = onTerminal || (input && output && errors && !inBackground) ? '--pty' : '--pipe';
+  const { program, args } = commandOn(streams);
+  return runInteractive(program, args, { keepTerminals: streams === '--pipe' });
+}
+
+/**
+ * Runs a command in a container on our own standard streams; binary safe where they are no terminals. @returns the command's exit code
  * @throws SdmeError `not-found`, `state.conflict` when it does not run, `dbus`
  */
 export async function execIn(
@@ -76,7 +90,8 @@ export async function execIn(
   },
 ): Promise<number> {
   await requireRunning(layout, options.container);
-  return runCommand(execCommand({ ...options, command: commandWords(options.command) }));
+  const how = { ...options, command: commandWords(options.command) };
+  return runInside((streams) => execCommand(how, streams));
 }
 
 export interface JoinOptions {
@@ -119,7 +134,7 @@ export async function joinContainer(
   const user = await chooseJoinUser(layout, settings, options);
   if (!options.onTerminal) {
     const words = command.length > 0 ? command : ['/bin/sh'];
-    return runCommand(execCommand({ container, user, command: words }));
+    return runInside((streams) => execCommand({ container, user, command: words }, streams));
   }
   return runCommand(joinCommand({ container, user, command }));
 }
@@ -154,7 +169,7 @@ export async function execInApplication(
     readonly application: ApplicationChoice;
     /** Empty: a shell. */
     readonly command: readonly string[];
-    /** Gives it a terminal of its own. */
+    /** Gives it a terminal of its own, whatever our standard streams are. */
     readonly onTerminal: boolean;
   },
 ): Promise<number> {
@@ -165,9 +180,8 @@ export async function execInApplication(
   const supervisor = await supervisorPid(container, application);
   const ownNetwork = (await readRecord(layout, container)).OCI_POD !== undefined;
   const command = words.length === 0 ? ['/bin/sh'] : words;
-  return runCommand(
-    applicationCommand({ container, application, supervisor, ownNetwork, onTerminal, command }),
-  );
+  const how = { container, application, supervisor, ownNetwork, command };
+  return runInside((streams) => applicationCommand(how, streams), onTerminal);
 }
 
 /** Shows the journal of an OCI application in a running container. @returns journalctl's exit code */
@@ -179,5 +193,5 @@ export async function applicationLogs(
 ): Promise<number> {
   await requireRunning(layout, container);
   const application = await applicationOf(layout, container, choice);
-  return runCommand(applicationLogsCommand(container, application, args));
+  return runInside((streams) => applicationLogsCommand(container, application, args, streams));
 }

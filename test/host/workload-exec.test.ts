@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
-import { readFile, readlink } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { capabilityMask } from '../../src/base/capabilities.ts';
+import { shellCommand } from '../../src/system/exec/shell-command.ts';
 import { parseProcessStatus } from '../../src/system/process-status.ts';
 import { outsideTestHost } from '../helpers/container-host.ts';
 import { debianTree } from '../helpers/debian-image.ts';
@@ -115,6 +118,72 @@ describe('a command beside an application', { skip: outsideTestHost(), timeout: 
     assert.deepEqual([code, /Assert/i.test(stderr)], [1, true], stderr);
     await stage.inside(container, 'sh', '-c', `cd ${root} && rm usr/sbin && mv away usr/sbin`);
     await stage.inside(container, 'systemctl', 'start', unit);
+  });
+
+  /** Runs a shell's command on a terminal, typing `typed` at it. */
+  const onTerminal = async (command: string, typed = ''): Promise<{ code: unknown; said: string }> => {
+    const { dataDir, runtimeDir } = stage.layout;
+    const env = { ...process.env, SDME_DATADIR: dataDir, SDME_RUNDIR: runtimeDir };
+    const call = ['--quiet', '--return', '--command', command, '/dev/null'];
+    const script = spawn('script', call, { env, timeout: 30_000, stdio: ['pipe', 'pipe', 'inherit'] });
+    let said = '';
+    script.stdout.setEncoding('utf8').on('data', (part: string) => {
+      said += part;
+    });
+    script.stdin.write(typed);
+    const [code] = await once(script, 'close');
+    return { code, said };
+  };
+
+  test('no terminal is handed in: a command gets one of its container, or pipes', async () => {
+    const own = await stage.inside(container, 'stat', '-c', '%d', '/dev/pts');
+    const kept = join(stage.dir, 'kept');
+    const streams = [0, 1, 2].map((stream) => `/proc/$$/fd/${stream}`).join(' ');
+    for (const { words, root } of [
+      { words: ['--', 'sh', '-c', `x=$(stat -L -c '%F %d' ${streams}); echo "$x" > /streams`], root: '' },
+      {
+        words: [
+          '--oci',
+          '--',
+          '/busybox',
+          'sh',
+          '-c',
+          `x=$(/busybox stat -L -c '%F %d' ${streams}); echo "$x" > /streams`,
+        ],
+        root: 'oci/apps/app/root',
+      },
+    ])
+      for (const redirected of ['', `< ${kept}`, `> ${kept}`, `2> ${kept}`]) {
+        await writeFile(kept, '');
+        const call = `${shellCommand(['./sdme', 'exec', container, ...words])} ${redirected}`;
+        const { code, said } = await onTerminal(call);
+        assert.equal(code, 0, said);
+        const seen = await readFile(stage.merged(container, join(root, 'streams')), 'utf8');
+        const kinds = seen.trim().split('\n');
+        assert.equal(kinds.length, 3);
+        if (redirected === '') assert.deepEqual(kinds, Array(3).fill(`character special file ${own}`));
+        else for (const kind of kinds) assert.match(kind, /^(fifo|socket|regular)/, call);
+      }
+  });
+
+  test('what goes between a terminal and such pipes is whole, and nobody who keeps them is waited for', async () => {
+    const group = '/sys/fs/cgroup/keeps';
+    const inner = `mkdir ${group}
+      setsid sh -c 'echo $$ > ${group}/cgroup.procs; exec sleep 1000' &
+      until grep -q . ${group}/cgroup.procs; do sleep 0.1; done
+      cat; head -c 300000 /dev/zero | tr '\\0' x; exit 9`;
+    const errors = join(stage.dir, 'errors');
+    const call = `${shellCommand(['./sdme', 'exec', container, '--', 'sh', '-c', inner])} 2> ${errors}`;
+    const { code, said } = await onTerminal(call, 'typed\n\x04');
+    assert.deepEqual([code, await readFile(errors, 'utf8')], [9, ''], said.slice(0, 1000));
+    assert.equal(said.split('typed\r\n').length, 3, 'as the terminal and as cat say it');
+    assert.equal(said.match(/x+$/)?.[0].length, 300_000);
+  });
+
+  test('a job in the background of a terminal reads nothing and is not stopped', async () => {
+    const words = ['./sdme', 'exec', container, '--', 'sh', '-c', 'cat; echo through; exit 3'];
+    const { code, said } = await onTerminal(`set -m; ${shellCommand(words)} & wait $!`);
+    assert.deepEqual([code, said], [3, 'through\r\n']);
   });
 
   test('a user is refused, as the container’s users are not the application’s', async () => {

@@ -1,16 +1,33 @@
-import { spawn } from 'node:child_process';
+import { type StdioOptions, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { SdmeError } from '../../base/errors.ts';
+import { relayStreams } from './relay.ts';
+import { standardTerminals } from './terminals.ts';
+
+/** Pipes of ours in place of terminals; a job in the background has nothing to read. */
+function withoutTerminals(): StdioOptions {
+  const { input, output, errors, inBackground } = standardTerminals();
+  const instead = inBackground ? 'ignore' : 'pipe';
+  return [input ? instead : 'inherit', output ? 'pipe' : 'inherit', errors ? 'pipe' : 'inherit'];
+}
 
 /**
  * Runs a program on this process' own standard streams and terminal, and waits for its end. Signals that a
  * terminal sends reach the program by themselves; those sent to this process alone are passed on.
  *
+ * With `keepTerminals` none of them that is a terminal is handed to the program: we pass on what goes through it. Who
+ * holds a terminal's descriptor may read what is typed there long after, from wherever it got to.
+ *
  * @returns its exit code, or 128 plus the signal that ended it
  * @throws SdmeError `process.failed` when it cannot be started
  */
-export async function runInteractive(program: string, args: readonly string[]): Promise<number> {
-  const child = spawn(program, [...args], { stdio: 'inherit' });
+export async function runInteractive(
+  program: string,
+  args: readonly string[],
+  { keepTerminals = false }: { readonly keepTerminals?: boolean } = {},
+): Promise<number> {
+  const child = spawn(program, [...args], { stdio: keepTerminals ? withoutTerminals() : 'inherit' });
+  const relay = relayStreams(child);
   const ignore = (): void => {};
   const passOn = (signal: NodeJS.Signals): void => void child.kill(signal);
   process.on('SIGINT', ignore).on('SIGQUIT', ignore).on('SIGTERM', passOn).on('SIGHUP', passOn);
@@ -19,10 +36,11 @@ export async function runInteractive(program: string, args: readonly string[]): 
       child.once('error', (cause) => {
         reject(new SdmeError('process.failed', `cannot run ${program}`, { cause, facts: { program } }));
       });
-      child.once('close', (exit, by) => resolve([exit, by]));
+      child.once('exit', (exit, by) => resolve([exit, by]));
     });
     return code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
   } finally {
+    await relay.end();
     process.off('SIGINT', ignore).off('SIGQUIT', ignore).off('SIGTERM', passOn).off('SIGHUP', passOn);
   }
 }

@@ -47,12 +47,9 @@ test('an application’s init is PID 1 of a namespace two or more below the host
 test('a command reaches the application as it is, on a terminal too', () => {
   const command = ["it's", '$HOME'];
   const options = { container: 'box', application: 'web', supervisor: 48, ownNetwork: false, command };
-  for (const onTerminal of [false, true]) {
-    const { program, args } = applicationCommand({ ...options, onTerminal });
-    assert.deepEqual(
-      [program, args.slice(0, 3)],
-      ['systemd-run', ['--machine', 'box', onTerminal ? '--pty' : '--pipe']],
-    );
+  for (const streams of ['--pipe', '--pty'] as const) {
+    const { program, args } = applicationCommand(options, streams);
+    assert.deepEqual([program, args.slice(0, 3)], ['systemd-run', ['--machine', 'box', streams]]);
     assert.deepEqual(args.slice(-5), ['--', '/oci/apps/web/enter', '/proc/48', ...command]);
   }
 });
