@@ -85,6 +85,7 @@ test('a list meets all its conditions, newest first', async () => {
   const [a = '', b = '', c = ''] = ids;
   await stage.begin(b);
   assert.deepEqual((await client.list()).map(({ id }) => id).sort(), [...ids].sort());
+  assert.deepEqual(await client.ids(), [...ids].sort().reverse());
   assert.deepEqual(
     (await client.list({ states: ['running'] })).map(({ id }) => id),
     [b],
