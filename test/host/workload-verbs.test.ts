@@ -60,6 +60,11 @@ describe('verbs and flags for applications', { skip: outsideTestHost(), timeout:
   test('--oci-env sets variables for one container, and the rootfs keeps its own', async () => {
     const env = (await inApp('cat', '/tmp/env')).split('\n');
     for (const line of ['A=mine', 'B=$x "y" %n', 'KEPT=two', 'lines']) assert.ok(env.includes(line), line);
+    assert.doesNotMatch(await output('ps', '-eo', 'args'), /A=mine/);
+    const own = join(stage.layout.containerDir('box'), 'upper/oci/apps/app/env');
+    assert.match(await readFile(own, 'utf8'), /A="?mine/);
+    const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups'];
+    await assert.rejects(output('setpriv', ...nobody, 'cat', own), /Permission denied/);
     const kept = join(stage.layout.rootfsDir('app'), 'oci/apps/app/env');
     assert.match(await readFile(kept, 'utf8'), /^A="of the image"\nKEPT="two\nlines"\n$/m);
     const { code, stderr } = await stage.sdme.run('create', 'none', '-r', 'base', '--oci-env', 'A=1');

@@ -29,7 +29,11 @@ export const containerOptionSpecs: readonly OptionSpec[] = [
     repeat: true,
     completes: 'file',
   },
-  { flags: '-e, --env <assignment>', description: 'environment of its PID 1, KEY=VALUE', repeat: true },
+  {
+    flags: '-e, --env <assignment>',
+    description: 'environment of its PID 1, KEY=VALUE; other users can read it',
+    repeat: true,
+  },
   { flags: '-u, --userns', description: 'a user namespace: root inside is nobody outside' },
   { flags: '--userns-nested <n>', description: '65536 more users for each of n namespaces inside of it' },
   { flags: '--drop-capability <capability>', description: 'take a capability away', repeat: true },
