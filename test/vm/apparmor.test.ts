@@ -70,7 +70,7 @@ describe('AppArmor, enforced', { skip: outsideVm(), timeout: 1_200_000 }, () => 
 
   test('a container whose profile is not loaded does not start, and the refusal says how to load it', async () => {
     await containers.create('strict', { rootfs: 'app', tier: 'strict', binds: [memoryBind] });
-    await containers.create('own', { apparmorProfile: 'own-profile' });
+    await containers.create('own', { tier: 'strict', apparmorProfile: 'own-profile' });
     const wayOut = 'make the container with --apparmor-profile unconfined to run it without a profile';
     for (const [name, profile, load] of [
       ['strict', 'sdme-default', "'sdme config apparmor-profile --install'"],
@@ -167,7 +167,7 @@ describe('AppArmor, enforced', { skip: outsideVm(), timeout: 1_200_000 }, () => 
     await containers.remove('profiled');
   });
 
-  test('a profile of one’s own is put in force as well', async () => {
+  test('a profile of one’s own is put in force in place of the strict tier’s', async () => {
     const text = apparmorProfileText
       .replace('profile sdme-default ', 'profile own-profile ')
       .replace('  deny ', '  deny /srv/kept/** w,\n  deny ');
