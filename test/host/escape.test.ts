@@ -239,6 +239,12 @@ describe('escapes from a strict container', { skip: outsideTestHost(), timeout: 
     await containers.inside(name, 'sh', '-ec', over.join('\n'));
     await containers.stop(name);
     const before = { ...statSync(secret), names: readdirSync(victim) };
+    // A rootfs that brings such a link makes no container.
+    const evil = store.layout.rootfsDir('evil');
+    mkdirSync(evil);
+    symlinkSync(victim, `${evil}/run`);
+    const refusal = { code: 'state.conflict', message: /^\/run in container 'evil' is a symlink/ };
+    await assert.rejects(containers.create('evil', { ...strict, rootfs: 'evil' }), refusal);
     const upper = `${store.layout.containerDir(name)}/upper`;
     const refusesToStart = async (): Promise<void> => {
       await assert.rejects(containers.start(name), { code: 'state.conflict', message: /is a symlink\b/ });
