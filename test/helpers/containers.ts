@@ -5,7 +5,7 @@ import { handleContainerStart } from '../../jobs/container-start.ts';
 import { handleContainerStop } from '../../jobs/container-stop.ts';
 import { handleUidPreshift } from '../../jobs/uid-preshift.ts';
 import type { ChildRunner } from '../../src/base/context.ts';
-import { contracts } from '../../src/contracts/index.ts';
+import { type ContainerStartResult, contracts } from '../../src/contracts/index.ts';
 import { execCommand } from '../../src/nspawn/exec-command.ts';
 import { type ContainerStore, type LoggedContext, loggedContext, output, traces } from './container-host.ts';
 
@@ -13,7 +13,7 @@ import { type ContainerStore, type LoggedContext, loggedContext, output, traces 
 export interface Containers extends AsyncDisposable {
   /** Makes a container from the rootfs `debian`, or as `input` says, and gives the lines of the job's log. */
   create(name: string, input?: Record<string, unknown>): Promise<string[]>;
-  start(name: string): Promise<void>;
+  start(name: string): Promise<ContainerStartResult>;
   stop(name: string): Promise<void>;
   /** Removes a container and checks that no trace is left of it. */
   remove(name: string): Promise<void>;
@@ -42,8 +42,8 @@ export function containersOf(store: ContainerStore): Containers {
       await handleContainerCreate(ctx, parsed, store);
       return lines;
     },
-    async start(name) {
-      await handleContainerStart(withChildren(store).ctx, { name, timeout: 60 }, store);
+    start(name) {
+      return handleContainerStart(withChildren(store).ctx, { name, timeout: 60 }, store);
     },
     async stop(name) {
       await handleContainerStop(loggedContext().ctx, { name, mode: 'graceful' }, store);
