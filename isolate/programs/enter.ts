@@ -28,7 +28,9 @@ import { blockSignals, restoreSignals, SIGSET_BYTES, superviseChild, supervision
  * All that needs CAP_SYS_ADMIN is done by this program, which comes from outside of the application's root, as is no
  * other in the way: it enters the namespaces and the root, gives the capability up, and only then forks the process
  * that the application's processes can see. So that one has neither more capabilities than they have, nor another
- * root, nor a descriptor that leads out.
+ * root, nor a descriptor that leads out. Its /proc/PID/exe leads to this program's own file until the command is
+ * executed, and the application may open that and keep it open: who starts this program does so from a mount that is
+ * read-only, so that opening it to write fails when this process has ended too.
  *
  * A terminal is handed on: shells look after jobs only when they see who leads the terminal's session, who must be of
  * the application's PID namespace.

@@ -92,13 +92,16 @@ export interface ApplicationExecOptions {
 /**
  * Runs a command among an application's processes: in its namespaces and root (contract 1.6). The program comes out of
  * the image, so it is the container that enters the namespaces, not the host, and it does so by a program of ours that
- * the application cannot reach, `enter`: what is run has the container's users, filters, devices and profile, a
+ * the application cannot write to, `enter`: what is run has the container's users, filters, devices and profile, a
  * workload's capabilities and what its unit forbids by way of system calls, and nothing of our environment.
  */
 export function applicationCommand(options: ApplicationExecOptions, streams: Streams): Command {
   const { container, application, supervisor, ownNetwork, command } = options;
-  const enter = [`/oci/apps/${application}/enter`, `/proc/${supervisor}`, ...command];
+  const program = `/oci/apps/${application}/enter`;
+  const enter = [program, `/proc/${supervisor}`, ...command];
   return runIn(streams, { container, command: enter }, [
+    // The application may open /proc/PID/exe of what it forks, and write there once that has ended.
+    `BindReadOnlyPaths=${program}`,
     `Environment=PATH=${searchPath}`,
     'NoNewPrivileges=yes',
     `CapabilityBoundingSet=${workloadCapabilities.join(' ')}`,

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, readlink, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { capabilityMask } from '../../src/base/capabilities.ts';
@@ -10,6 +11,7 @@ import { parseProcessStatus } from '../../src/system/process-status.ts';
 import { outsideTestHost } from '../helpers/container-host.ts';
 import { debianTree } from '../helpers/debian-image.ts';
 import { layoutFiles, testImage, writeFiles } from '../helpers/oci-image.ts';
+import { waitFor } from '../helpers/wait-for.ts';
 import { openWorkloadStage, type WorkloadStage } from '../helpers/workload-stage.ts';
 
 /** The program that is run comes out of the image, so it must be held as the container is, whoever asked for it. */
@@ -118,6 +120,29 @@ describe('a command beside an application', { skip: outsideTestHost(), timeout: 
     assert.deepEqual([code, /Assert/i.test(stderr)], [1, true], stderr);
     await stage.inside(container, 'sh', '-c', `cd ${root} && rm usr/sbin && mv away usr/sbin`);
     await stage.inside(container, 'systemctl', 'start', unit);
+  });
+
+  /** The process of the program that enters, as the host numbers it. */
+  const entering = async (): Promise<string | undefined> => {
+    for (const pid of (await readdir('/proc')).filter((name) => /^[0-9]+$/.test(name))) {
+      const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      if (line.startsWith('/oci/apps/app/enter\0')) return pid;
+    }
+    return undefined;
+  };
+
+  test('who opened the program that enters, in /proc, cannot write to it, also when it has ended', async () => {
+    const held = stage.sdme.start(['exec', container, '--oci', '--', '/busybox', 'sleep', '100000']);
+    const pid = await waitFor('the program that enters', entering, 30_000);
+    // The application sees what that forks, for a moment and with the same file; the host's root may do more than it.
+    await using opened = await open(`/proc/${pid}/exe`);
+    const written = (): Promise<unknown> => open(`/proc/self/fd/${opened.fd}`, constants.O_WRONLY);
+    await assert.rejects(written(), { code: 'ETXTBSY' });
+    process.kill(Number(pid), 'SIGTERM');
+    await held.ended;
+    await assert.rejects(written(), { code: 'EROFS' });
+    await assert.rejects(opened.chmod(0o777), { code: 'EROFS' });
+    assert.equal(await beside('echo', 'as before'), 'as before');
   });
 
   /** Runs a shell's command on a terminal, typing `typed` at it. */
