@@ -27,7 +27,7 @@ export function templateUnitText({ tasksMax, bootTimeout, systemdVersion }: Temp
   return [
     '[Unit]',
     'Description=sdme container %i',
-    'After=network.target local-fs.target systemd-machined.service dbus.service',
+    'After=network.target local-fs.target systemd-machined.service dbus.service nss-user-lookup.target',
     'Wants=systemd-machined.service',
     '',
     '[Service]',

@@ -27,8 +27,8 @@ async function findPrograms(): Promise<UnitPrograms> {
     umount: await findProgram('umount'),
     nsenter: await findProgram('nsenter'),
     busctl: await findProgram('busctl'),
-    machinectl: await findProgram('machinectl'),
     getent: await findProgram('getent'),
+    timeout: await findProgram('timeout'),
     sh: await findProgram('sh'),
   };
 }

@@ -1,4 +1,5 @@
-import { idsToLookUp } from '../security/uid-ranges.ts';
+import { machinePath } from '../system/systemd/machines.ts';
+import { clearOwn, refuseForeignIds, refuseNamesake } from './guard-scripts.ts';
 import { unixExportPath } from './nspawn-leftovers.ts';
 import type { ContainerRecord } from './record.ts';
 import { unitName } from './template-unit.ts';
@@ -15,37 +16,9 @@ export interface GuardPrograms {
   readonly sh: string;
   readonly umount: string;
   readonly busctl: string;
-  readonly machinectl: string;
   readonly getent: string;
+  readonly timeout: string;
 }
-
-const machined = [
-  'org.freedesktop.machine1',
-  '/org/freedesktop/machine1',
-  'org.freedesktop.machine1.Manager',
-];
-
-const refuseForeignIds = [
-  'getent=$1 busctl=$2; shift 2;',
-  'for id do',
-  'if { "$getent" passwd "$id" || "$getent" group "$id" ||',
-  `"$busctl" call ${machined.join(' ')} MapToMachineUser u "$id"; } >/dev/null 2>&1; then`,
-  'echo "id $id is of an account or a running machine now; sdme start gives the container others" >&2;',
-  'exit 1; fi; done',
-].join(' ');
-
-const refuseNamesake = [
-  'unit=$("$1" show --property=Unit --value "$3" 2>/dev/null);',
-  'case "$unit" in ""|"$2") ;; *)',
-  'echo "machine $3 of $unit is running; end it first" >&2; exit 1 ;; esac',
-].join(' ');
-
-const clearOwn = [
-  'unit=$("$1" show --property=Unit --value "$5" 2>/dev/null);',
-  'case "$unit" in ""|"$4") ;; *) exit 0 ;; esac;',
-  '"$2" --quiet "$6";',
-  `"$3" --quiet call ${machined.join(' ')} UnregisterMachine s "$5"`,
-].join(' ');
 
 function shellCommand(sh: string, script: string, ...words: string[]): string {
   return quoteCommand(sh, ['-c', script, 'sh', ...words]);
@@ -53,21 +26,22 @@ function shellCommand(sh: string, script: string, ...words: string[]): string {
 
 /**
  * Keeps a container from being started with ids that an account or a running machine got while it was stopped
- * (contract 4.4): those at both ends of its range, as nspawn asks for them when it picks one.
+ * (contract 4.4).
  */
-export function foreignIdsLines(record: ContainerRecord, { sh, getent, busctl }: GuardPrograms): string[] {
+export function foreignIdsLines(record: ContainerRecord, programs: GuardPrograms): string[] {
   const range = uidRangeOf(record);
   if (range === undefined) return [];
-  const ids = idsToLookUp(range).map(String);
-  return [`ExecStartPre=${shellCommand(sh, refuseForeignIds, getent, busctl, ...ids)}`];
+  const { sh, getent, timeout, busctl } = programs;
+  const ends = [range.base, range.base + range.size].map(String);
+  return [`ExecStartPre=${shellCommand(sh, refuseForeignIds, getent, timeout, busctl, ...ends)}`];
 }
 
 /**
  * Keeps a container from being started beside a machine of somebody else that has its name: nspawn would end without
  * it, but clear away that one's directories below /run.
  */
-export function namesakeLine({ NAME }: ContainerRecord, { sh, machinectl }: GuardPrograms): string {
-  return `ExecStartPre=${shellCommand(sh, refuseNamesake, machinectl, unitName(NAME), NAME)}`;
+export function namesakeLine({ NAME }: ContainerRecord, { sh, busctl }: GuardPrograms): string {
+  return `ExecStartPre=${shellCommand(sh, refuseNamesake, busctl, machinePath(NAME), unitName(NAME))}`;
 }
 
 /**
@@ -75,8 +49,7 @@ export function namesakeLine({ NAME }: ContainerRecord, { sh, machinectl }: Guar
  * an orderly end there is neither, and this has no effect; what is a machine's of somebody else, who has the name by
  * then, is left alone.
  */
-export function leftoverLines({ NAME }: ContainerRecord, programs: GuardPrograms): string[] {
-  const { sh, umount, busctl, machinectl } = programs;
-  const words = [machinectl, umount, busctl, unitName(NAME), NAME, unixExportPath(NAME)];
+export function leftoverLines({ NAME }: ContainerRecord, { sh, umount, busctl }: GuardPrograms): string[] {
+  const words = [busctl, machinePath(NAME), unitName(NAME), umount, unixExportPath(NAME), NAME];
   return [`ExecStopPost=-${shellCommand(sh, clearOwn, ...words)}`];
 }

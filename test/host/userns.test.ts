@@ -163,7 +163,16 @@ describe('user namespaces without copying', { skip: outsideTestHost(), timeout: 
       owners.filter(({ uid }) => uid < slot(5) || uid >= slot(6)),
       [],
     );
-    assert.equal(await output('systemctl', 'show', '-P', 'ActiveState', `sdme@${name}.service`), 'active\n');
+    const unit = `sdme@${name}.service`;
+    assert.equal(await output('systemctl', 'show', '-P', 'ActiveState', unit), 'active\n');
+    // As systemd does by itself at boot.
+    await output('systemctl', 'stop', unit);
+    await account('late', '--uid', `${slot(5)}`, '--no-user-group', '--gid', '0');
+    await assert.rejects(output('systemctl', 'start', unit));
+    assert.match(
+      await output('journalctl', `--unit=${unit}`, '--lines=10', '--output=cat'),
+      new RegExp(`ids from ${slot(5)} on are of account late now`),
+    );
     await remove(name);
   });
 
@@ -281,17 +290,13 @@ describe('user namespaces without copying', { skip: outsideTestHost(), timeout: 
     // As systemd does by itself at boot.
     await output('systemctl', 'stop', 'sdme@second.service');
     const dropIn = '/etc/systemd/system/sdme@second.service.d/nspawn.conf';
-    await output(
-      'sed',
-      '-i',
-      `s/${own}/${taken}/g; s/ ${own + uidRangeSize - 2}$/ ${taken + uidRangeSize - 2}/`,
-      dropIn,
-    );
+    const ends = `s/ ${own + uidRangeSize}$/ ${taken + uidRangeSize}/`;
+    await output('sed', '-i', `s/${own}/${taken}/g; ${ends}`, dropIn);
     await output('systemctl', 'daemon-reload');
     await assert.rejects(output('systemctl', 'start', 'sdme@second.service'));
     assert.match(
       await output('journalctl', '--unit=sdme@second.service', '--lines=10', '--output=cat'),
-      new RegExp(`id ${taken} is of an account or a running machine now`),
+      new RegExp(`ids from ${taken} on are of a running machine now`),
     );
     await remove('second');
     await remove('first');
@@ -301,24 +306,32 @@ describe('user namespaces without copying', { skip: outsideTestHost(), timeout: 
     const given = join(store.layout.dataDir, 'given');
     writeFileSync(given, '');
     chownSync(given, 70_000, 70_000);
-    const nested = { usernsNested: 2, binds: [`${given}:/mnt/given`], started: true, timeout: 60 };
+    const nested = { binds: [`${given}:/mnt/given`], started: true, timeout: 60 };
     const bases: number[] = [];
     // A name whose own pick lies in the range of the first.
     const inFirst = (name: string): boolean => pickedUidBase(name) === pickedUidBase('nest-a') + uidRangeSize;
     const other = Array.from({ length: 1_000_000 }, (_, index) => `nest-${index}`).find(inFirst);
     assert.ok(other !== undefined);
-    for (const name of ['nest-a', other]) {
-      await made(name, nested);
+    // So many that the unit must not ask for each by itself; and few.
+    for (const [name, usernsNested] of [
+      ['nest-a', 400],
+      [other, 2],
+    ] as const) {
+      await made(name, { ...nested, usernsNested });
+      const length = String((1 + usernsNested) * uidRangeSize);
       const [, inside, base, size] = /^\s*(\d+)\s+(\d+)\s+(\d+)\s*$/.exec(
         await execInside(name, 'cat', '/proc/self/uid_map'),
       ) ?? [''];
-      assert.deepEqual([inside, size], ['0', '196608']);
+      assert.deepEqual([inside, size], ['0', length]);
       const state = readFileSync(store.layout.stateFile(name), 'utf8');
-      assert.match(state, new RegExp(`^USERNS_RANGE=196608\nUSERNS_SHIFT=${base}$`, 'm'));
+      assert.match(state, new RegExp(`^USERNS_RANGE=${length}\nUSERNS_SHIFT=${base}$`, 'm'));
       bases.push(Number(base));
     }
     const [first = 0, second = 0] = bases;
-    assert.ok(Math.abs(first - second) >= 196_608, `${first} ${second}`);
+    assert.ok(
+      second >= first + 401 * uidRangeSize || second + 3 * uidRangeSize <= first,
+      `${first} ${second}`,
+    );
     const map = ['--map-users=65536,0,65536', '--map-groups=65536,0,65536', '--setgroups=allow'];
     const below = await execInside(
       'nest-a',

@@ -44,14 +44,18 @@ async function unlessAbsent<Value>(work: Promise<Value>): Promise<Value | undefi
   }
 }
 
+/** The object of a machine (org.freedesktop.machine1(5), "Machine Objects"). */
+export function machinePath(name: string): string {
+  return `/org/freedesktop/machine1/machine/${pathElement(name)}`;
+}
+
 /** A machine; undefined when none of that name runs. @throws SdmeError `dbus` */
 export async function getMachine(
   bus: Bus,
   name: string,
   options: WaitOptions = {},
 ): Promise<Machine | undefined> {
-  const path = `/org/freedesktop/machine1/machine/${pathElement(name)}`;
-  const at = { destination: service, path, of: 'org.freedesktop.machine1.Machine' };
+  const at = { destination: service, path: machinePath(name), of: 'org.freedesktop.machine1.Machine' };
   const values = await unlessAbsent(getProperties(bus, at, options));
   if (values === undefined) return undefined;
   const text = (key: string): string => z.string().parse(values.get(key));

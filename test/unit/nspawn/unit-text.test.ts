@@ -22,8 +22,8 @@ const programs = {
   umount: '/usr/bin/umount',
   nsenter: '/usr/bin/nsenter',
   busctl: '/usr/bin/busctl',
-  machinectl: '/usr/bin/machinectl',
   getent: '/usr/bin/getent',
+  timeout: '/usr/bin/timeout',
   sh: '/bin/sh',
 };
 
@@ -49,7 +49,7 @@ const namesake = namesakeLine(parseRecord('NAME=web\nROOTFS=\n'), programs);
 const template = `\
 [Unit]
 Description=sdme container %i
-After=network.target local-fs.target systemd-machined.service dbus.service
+After=network.target local-fs.target systemd-machined.service dbus.service nss-user-lookup.target
 Wants=systemd-machined.service
 
 [Service]
@@ -165,10 +165,10 @@ test('a device node that is bound may be opened inside, as it is bound', () => {
 
 test('an automatic restart is not refused for what a killed nspawn left', () => {
   const last = conf('RESTART_POLICY=on-failure\n').trimEnd().split('\n').at(-1) ?? '';
-  assert.match(last, /^ExecStopPost=-\/bin\/sh -c ".* UnregisterMachine s \\"\$\$5\\"" sh /);
+  assert.match(last, /^ExecStopPost=-\/bin\/sh -c ".* UnregisterMachine s \\"\$\$6\\"" sh /);
   assert.ok(
     last.endsWith(
-      ' sh /usr/bin/machinectl /usr/bin/umount /usr/bin/busctl sdme@web.service web /run/systemd/nspawn/unix-export/web',
+      ' sh /usr/bin/busctl /org/freedesktop/machine1/machine/web sdme@web.service /usr/bin/umount /run/systemd/nspawn/unix-export/web web',
     ),
     last,
   );
@@ -223,7 +223,7 @@ test('a mapped user namespace binds the rootfs with moved ids below the overlay,
       `ExecStartPre=/usr/bin/mount --bind -o X-mount.idmap=b:0:1587085312:65536 /var/lib/sdme/fs/debian ${dir}/lower`,
       `ExecStartPre=/usr/bin/mount -t overlay overlay -o lowerdir=${dir}/lower,upperdir=${dir}/upper,workdir=${dir}/work ${dir}/merged`,
       guard(`${dir}/merged/dev`, `${dir}/merged/run`),
-      'ExecStartPre=/bin/sh -c IDS sh /usr/bin/getent /usr/bin/busctl 1587085312 1587150846',
+      'ExecStartPre=/bin/sh -c IDS sh /usr/bin/getent /usr/bin/timeout /usr/bin/busctl 1587085312 1587150848',
       `ExecStopPost=-/usr/bin/umount ${dir}/merged`,
       `ExecStopPost=-/usr/bin/umount ${dir}/lower`,
     ],
@@ -301,8 +301,8 @@ test('systemd itself finds no fault in the template and the drop-in', {
       umount: sh,
       nsenter: sh,
       busctl: sh,
-      machinectl: sh,
       getent: sh,
+      timeout: sh,
       sh,
     };
     const dropIn = conf(everything, { ...everythingFacts, programs: have });
