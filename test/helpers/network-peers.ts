@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { output } from './container-host.ts';
 
 /** What a server says to whoever connects. */
@@ -42,6 +42,24 @@ export async function documentedRules(): Promise<AsyncDisposable> {
   const [, text = '', table = ''] = rules;
   await output('nft', text);
   return { [Symbol.asyncDispose]: async () => void (await output('nft', 'delete', 'table', 'inet', table)) };
+}
+
+/** The setting that docs/cli.md shows for the host's networkd, which otherwise may serve a new zone wrong. */
+export async function documentedCarrierRule(): Promise<AsyncDisposable> {
+  const page = await readFile(join(import.meta.dirname, '../../docs/cli.md'), 'utf8');
+  const shown = /```ini\n# \/etc\/systemd\/network\/(\S+)\n(.*?)```/s.exec(page);
+  assert.ok(shown !== null);
+  const [, place = '', text = ''] = shown;
+  const file = join('/run/systemd/network', place);
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, text);
+  await output('networkctl', 'reload');
+  return {
+    [Symbol.asyncDispose]: async () => {
+      await rm(dirname(file), { recursive: true });
+      await output('networkctl', 'reload');
+    },
+  };
 }
 
 /** A process with a network namespace of its own. */

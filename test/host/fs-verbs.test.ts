@@ -133,7 +133,7 @@ describe('the fs verbs', { skip: outsideTestHost(), timeout: 200_000 }, () => {
   test('blobs of images are kept, listed, and cleaned away', async () => {
     await sdme.ok('fs', 'import', `${registry.host}/small:1`, '--force', '--name', 'first');
     const info = await sdme.ok('fs', 'cache', 'info');
-    const size = '[0-9.]+K? \\(\\d+\\)';
+    const size = '[0-9.]+[BK] \\(\\d+\\)';
     const lines = [
       `directory = ${layout.blobCacheDir}`,
       'blobs = 2',
@@ -143,7 +143,7 @@ describe('the fs verbs', { skip: outsideTestHost(), timeout: 200_000 }, () => {
     assert.match(info, new RegExp(`^${lines.join('\n')}$`));
     assert.match(
       await sdme.ok('fs', 'cache', 'ls'),
-      /^DIGEST +SIZE +LAST ACCESS\n(sha256:[0-9a-f]{64} +[0-9.]+K? +\d{4}-\d\d-\d\d \d\d:\d\d\S*\n?){2}$/,
+      /^DIGEST +SIZE +LAST ACCESS\n(sha256:[0-9a-f]{64} +[0-9.]+[BK] +\d{4}-\d\d-\d\d \d\d:\d\d\S*\n?){2}$/,
     );
     const { fetchedBytes, cachedBytes } = await importAgain('second');
     assert.ok(fetchedBytes === 0 && cachedBytes > 0, 'the second import takes them from there');
@@ -151,7 +151,7 @@ describe('the fs verbs', { skip: outsideTestHost(), timeout: 200_000 }, () => {
       ['fs cache clean', 0, 'nothing to clean\n', /^$/],
       ['fs rm first second', 0, 'first\nsecond\n', /^removing 'first'$/m],
     ]);
-    assert.match(await sdme.ok('fs', 'cache', 'clean', '--all'), /^freed [0-9.]+K?$/);
+    assert.match(await sdme.ok('fs', 'cache', 'clean', '--all'), /^freed [0-9.]+[BK]$/);
     assert.equal(await sdme.ok('fs', 'cache', 'ls'), 'no cached blobs');
     await importAgain('third', '--no-cache');
     assert.equal(await sdme.ok('fs', 'cache', 'ls'), 'no cached blobs');
