@@ -1,4 +1,4 @@
-import { realpath } from 'node:fs/promises';
+import { readlink, realpath } from 'node:fs/promises';
 import { SdmeError } from '../base/errors.ts';
 import type { Layout } from '../base/paths.ts';
 import { formatBind, parseBind } from '../contracts/container-options.ts';
@@ -11,6 +11,8 @@ import { isSymlink, prefixesOf } from './symlinks.ts';
  * replaced by a link to any file of the host. So links are followed once, when somebody asks for the bind, and a
  * container does not start when there is one later on.
  */
+
+type Bound = Pick<ContainerRecord, 'NAME' | 'BINDS'>;
 
 /** The host's udev keeps links to devices here, which change with the devices; only root makes them. */
 function isDeviceLink(path: string): boolean {
@@ -46,19 +48,26 @@ export function guardedSources(
   return [...new Set(paths)].filter((path) => !isAtOrBelow(dataDir, path));
 }
 
+/** Why a link among its bind sources keeps a container from being started, and what to do about it. */
+async function linkRefusal({ NAME, BINDS }: Bound, path: string): Promise<SdmeError> {
+  const target = await readlink(path).catch(() => '');
+  const host = BINDS.map((bind) => bind.host).find((source) => isAtOrBelow(source, path)) ?? path;
+  const real = await realpath(host).catch(() => undefined);
+  // A record made before links were followed at creation may name one that always was there, such as /var/run.
+  const again =
+    real === undefined ? '' : `, or, if that is meant, make the container again with ${real} bound`;
+  return new SdmeError(
+    'state.conflict',
+    `${path}, of which something is bound into container '${NAME}', is a symlink to ${JSON.stringify(target)}, and a start follows none; put back what was there${again}`,
+    { facts: { container: NAME } },
+  );
+}
+
 /**
  * Makes sure that what is bound into a container is what was asked for. @throws SdmeError `state.conflict`, `io`
  */
-export async function demandPlainSources(
-  record: Pick<ContainerRecord, 'NAME' | 'BINDS'>,
-  layout: Pick<Layout, 'dataDir'>,
-): Promise<void> {
+export async function demandPlainSources(record: Bound, layout: Pick<Layout, 'dataDir'>): Promise<void> {
   for (const path of guardedSources(record, layout)) {
-    if (!(await isSymlink(path))) continue;
-    throw new SdmeError(
-      'state.conflict',
-      `${path}, of which something is bound into container '${record.NAME}', is a symlink now; put back what was there or remove the container`,
-      { facts: { container: record.NAME } },
-    );
+    if (await isSymlink(path)) throw await linkRefusal(record, path);
   }
 }

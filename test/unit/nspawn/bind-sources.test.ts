@@ -39,9 +39,14 @@ test('a bind source that leads over a link later is refused, but for devices and
   ]);
   await mkdir(join(dir.path, 'v'));
   await demandPlainSources(box(`${dir.path}/v/web`), { dataDir: dir.path });
-  await symlink('/etc', join(dir.path, 'v/web'));
-  await assert.rejects(demandPlainSources(box(`${dir.path}/v/web`), { dataDir: dir.path }), {
+  await symlink('/usr/lib', join(dir.path, 'v/web'));
+  const within = box('/srv', `${dir.path}/v/web/os-release`);
+  await assert.rejects(demandPlainSources(within, { dataDir: dir.path }), {
     code: 'state.conflict',
-    message: /\/v\/web, of which something is bound into container 'box', is a symlink now/,
+    message: `${dir.path}/v/web, of which something is bound into container 'box', is a symlink to "/usr/lib", and a start follows none; put back what was there, or, if that is meant, make the container again with /usr/lib/os-release bound`,
+  });
+  await assert.rejects(demandPlainSources(box(`${dir.path}/v/web/none`), { dataDir: dir.path }), {
+    code: 'state.conflict',
+    message: /is a symlink to "\/usr\/lib", and a start follows none; put back what was there$/,
   });
 });
