@@ -81,9 +81,10 @@ export function allocateUidRange(machine: string, used: readonly UidRange[], slo
   for (let tries = 0; tries < 100; tries += 1) {
     const candidate = { base, size };
     const other = used.find((range) => rangesOverlap(range, candidate));
-    if (base + size <= windowEnd && other === undefined) return candidate;
+    const fits = base + size <= windowEnd;
+    if (fits && other === undefined) return candidate;
     const after = Math.max(base + uidRangeSize, other === undefined ? 0 : slotAfter(other));
-    base = after > uidBaseMax ? uidBaseMin : after;
+    base = !fits || after > uidBaseMax ? uidBaseMin : after;
   }
   throw new SdmeError(
     'state.conflict',

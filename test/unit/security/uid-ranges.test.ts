@@ -83,6 +83,12 @@ test('behind the last slot the search goes on at the first', () => {
   assert.deepEqual(allocateUidRange(machine, [upToTheEnd]), { base: uidBaseMin, size: uidRangeSize });
 });
 
+test('a range too long for what is left of the window is looked for from its start', () => {
+  const slots = 28_000;
+  const found = allocateUidRange('web', [{ base: uidBaseMin, size: 2 * uidRangeSize }], slots);
+  assert.deepEqual(found, { base: uidBaseMin + 2 * uidRangeSize, size: slots * uidRangeSize });
+});
+
 test('what lies behind a range that somebody else has half the window of is found', () => {
   const base = pickedUidBase('web');
   const half: UidRange = { base: base - 5, size: 2000 * uidRangeSize };
