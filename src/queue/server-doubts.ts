@@ -24,7 +24,10 @@ export function serverDoubts({ aof, eviction, fsync }: ServerFacts): string[] {
 
 /** Asks a server. */
 export async function askServer(redis: Redis): Promise<ServerFacts> {
-  const info = `${await redis.info('persistence')}\n${await redis.info('memory')}`;
+  // A managed server may refuse either: what is not known is no doubt.
+  const info = (
+    await Promise.all(['persistence', 'memory'].map((part) => redis.info(part).catch(() => '')))
+  ).join('\n');
   const field = (name: string): string | undefined => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1];
   const config: unknown = await redis.config('GET', 'appendfsync').catch(() => []);
   const fsync: unknown = Array.isArray(config) ? config[1] : undefined;

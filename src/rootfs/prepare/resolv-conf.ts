@@ -1,8 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { ensureDirIn, kindInNoFollow, removeIn, renameIn, writeFileIn } from '../../system/fs/beneath.ts';
 
 const path = 'etc/resolv.conf';
-const aside = 'etc/.resolv.conf.sdme-import';
 
 /**
  * Runs `work` while the tree has the host's `/etc/resolv.conf`, so that package managers find their servers. What was
@@ -14,6 +14,8 @@ export async function withHostResolver(tree: string, work: () => Promise<void>):
   if (host === undefined) return work();
   ensureDirIn(tree, 'etc');
   const former = kindInNoFollow(tree, path) !== undefined;
+  // No name that an image could have taken.
+  const aside = `etc/.resolv.conf.${randomUUID()}`;
   if (former) renameIn(tree, path, aside);
   try {
     writeFileIn(tree, path, host);
