@@ -29,6 +29,12 @@ export interface SecurityReport {
   readonly cgroup: string;
 }
 
+/** What the kernel does not say of a process itself. */
+export interface Findings {
+  readonly unheeded?: readonly string[];
+  readonly made?: readonly string[];
+}
+
 /** The capabilities that a record asks for. */
 function askedCapabilities(record: ContainerRecord): Capability[] {
   return retainedCapabilities({
@@ -42,12 +48,12 @@ function askedCapabilities(record: ContainerRecord): Capability[] {
 
 /**
  * What a container was asked to be held to, beside what the kernel holds its PID 1 to and what Docker does.
- * `unheeded`: filters of its record that its nspawn was not told.
+ * `unheeded`: filters of its record that its nspawn was not told; `made`: interfaces that lead nowhere out of it.
  */
 export function securityReport(
   record: ContainerRecord,
   confinement: Confinement,
-  unheeded: readonly string[] = [],
+  { unheeded = [], made = [] }: Findings = {},
 ): SecurityReport {
   const asked = askedCapabilities(record);
   const inForce = capabilitiesOfMask(confinement.boundingSet).sort();
@@ -69,7 +75,7 @@ export function securityReport(
       row(namespace('uts', 'hostname'), dockerDefault.uts),
       row(namespace('mnt', 'mount'), dockerDefault.mnt),
       row(namespace('cgroup', 'cgroup'), dockerDefault.cgroup),
-      row(networkRow(record, confinement), dockerDefault.net),
+      row(networkRow(record, confinement, made), dockerDefault.net),
       row(
         flagRow('no new privileges', record.NO_NEW_PRIVS !== undefined, noNewPrivileges),
         dockerDefault.noNewPrivileges,

@@ -1,4 +1,4 @@
-import type { Capability } from '../base/capabilities.ts';
+import { type Capability, capabilitiesOfMask } from '../base/capabilities.ts';
 import { unconfined } from '../security/index.ts';
 import type { UidRange } from '../security/uid-ranges.ts';
 import type { Confinement, NamespaceKind } from '../system/confinement.ts';
@@ -89,21 +89,40 @@ const tunnelsOfTheKernel: readonly string[] = [
   'ip6gre0',
 ];
 
-/** No interface is there but those of the link that was asked for, by the name that nspawn gives it. */
-function hasOnlyItsLinks(record: ContainerRecord, interfaces: readonly string[]): boolean {
+/** The interfaces beside those of the link that was asked for, by the name that nspawn gives it. */
+function unaskedInterfaces(record: ContainerRecord, interfaces: readonly string[]): string[] {
   const links = hasInterface(record) ? ['host0'] : [];
-  return interfaces.every((name) => ['lo', ...links, ...tunnelsOfTheKernel].includes(name));
+  return interfaces.filter((name) => !['lo', ...links, ...tunnelsOfTheKernel].includes(name));
 }
 
-export function networkRow(record: ContainerRecord, { ownNamespaces, interfaces }: Confinement): Row {
+const mayMakeInterfaces = ({ boundingSet }: Confinement): boolean =>
+  capabilitiesOfMask(boundingSet).includes('CAP_NET_ADMIN');
+
+/** True when it must be known which interfaces a container made itself, which Docker inside does all the time. */
+export function hasUnaskedInterfaces(record: ContainerRecord, confinement: Confinement): boolean {
+  return (
+    record.PRIVATE_NETWORK !== undefined &&
+    record.POD === undefined &&
+    mayMakeInterfaces(confinement) &&
+    unaskedInterfaces(record, confinement.interfaces).length > 0
+  );
+}
+
+/** `made`: interfaces that lead nowhere out of the namespace, so that the container may have made them. */
+export function networkRow(record: ContainerRecord, confinement: Confinement, made: readonly string[]): Row {
+  const { ownNamespaces, interfaces } = confinement;
   const own = ownNamespaces.has('net');
   const inPod = record.POD !== undefined;
   const isPrivate = record.PRIVATE_NETWORK !== undefined && !inPod;
+  const unasked = isPrivate ? unaskedInterfaces(record, interfaces) : [];
+  const itsOwn = mayMakeInterfaces(confinement) ? unasked.filter((name) => made.includes(name)) : [];
+  const others = interfaces.filter((name) => !itsOwn.includes(name));
+  const shown = [others.join(', '), ...(itsOwn.length === 0 ? [] : [`made inside ${itsOwn.join(', ')}`])];
   return {
     mechanism: 'network namespace',
     asked_for: askedNetwork(record),
-    in_force: own ? `own: ${interfaces.join(', ')}` : "the host's",
-    as_asked: isPrivate ? own && hasOnlyItsLinks(record, interfaces) : own || !inPod,
+    in_force: own ? `own: ${shown.join('; ')}` : "the host's",
+    as_asked: isPrivate ? own && unasked.length === itsOwn.length : own || !inPod,
   };
 }
 

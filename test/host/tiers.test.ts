@@ -11,6 +11,7 @@ import { type Containers, containersOf } from '../helpers/containers.ts';
 import { groupCalls, letThrough, letThroughAndDenied, reachedKernel } from '../helpers/denied-groups.ts';
 import { type InsideFacts, insideFacts } from '../helpers/inside-facts.ts';
 import { attempt, installProbe, type Outcome, probeInside } from '../helpers/probe.ts';
+import { waitFor } from '../helpers/wait-for.ts';
 
 const probe = '/usr/local/bin/probe';
 const hasAppArmor = existsSync('/sys/kernel/security/apparmor/profiles');
@@ -94,6 +95,24 @@ describe('tiers, from inside of booted containers', { skip: outsideTestHost(), t
     assert.deepEqual(await looser('hardened', {}), ['network namespace']);
     await output('ip', 'link', 'del', 'stray0');
     assert.deepEqual(await looser('hardened', {}), []);
+
+    // As Docker inside has them: a bridge, and a cable to a container of its own.
+    await using _unit = {
+      [Symbol.asyncDispose]: async () => void (await output('systemctl', 'stop', 'inner-net.service')),
+    };
+    await output('systemd-run', '--quiet', '--unit=inner-net', 'unshare', '--net', 'sleep', '100000');
+    const inner = (await output('systemctl', 'show', '-P', 'MainPID', 'inner-net')).trim();
+    await waitFor('a network within', async () => {
+      const [its, ours] = [await readlink(`/proc/${inner}/ns/net`), await readlink('/proc/self/ns/net')];
+      return its !== ours;
+    });
+    const within = ['--net', `--target=${leader}`, 'ip', 'link', 'add'];
+    await output('nsenter', ...within, 'inner0', 'type', 'bridge');
+    await output('nsenter', ...within, 'cable0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', inner);
+    const { mechanisms } = await readSecurity(store.layout, 'hardened');
+    const row = mechanisms.find(({ mechanism }) => mechanism === 'network namespace');
+    assert.deepEqual([row?.in_force, row?.as_asked], ['own: lo; made inside inner0, cable0', true]);
+    await output('nsenter', '--net', `--target=${leader}`, 'ip', 'link', 'del', 'inner0');
   });
 
   test('a container keeps no capability but 26, and of those the ones that its host has', async (t) => {

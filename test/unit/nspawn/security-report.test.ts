@@ -122,6 +122,23 @@ test('of a link that was asked for host0 alone is expected; of a pod’s network
   ]);
 });
 
+test('what a container may have made itself is named apart, where it can make interfaces at all', () => {
+  const record = parseRecord('NAME=web\nROOTFS=debian\nPRIVATE_NETWORK=1\nNETWORK_VETH=1\n');
+  const row = (boundingSet: bigint, made: readonly string[]) => {
+    const interfaces = ['lo', 'host0', 'docker0', 'veth1', 'eth0'].slice(0, made.length + 2);
+    const { mechanisms } = securityReport(record, { ...confined, boundingSet, interfaces }, { made });
+    const found = mechanisms.find(({ mechanism }) => mechanism === 'network namespace');
+    return [found?.in_force, found?.as_asked];
+  };
+  const netAdmin = 1n << 12n;
+  assert.deepEqual(row(netAdmin, ['docker0', 'veth1']), ['own: lo, host0; made inside docker0, veth1', true]);
+  assert.deepEqual(row(netAdmin, ['docker0', 'veth1', 'other']), [
+    'own: lo, host0, eth0; made inside docker0, veth1',
+    false,
+  ]);
+  assert.deepEqual(row(0n, ['docker0', 'veth1']), ['own: lo, host0, docker0, veth1', false]);
+});
+
 test('users of its own without a range in the record are anybody but the host’s root', () => {
   const asked = 'USERNS=yes\nPRIVATE_NETWORK=1\nDROP_CAPS=CAP_NET_ADMIN\n';
   assert.deepEqual(loose(asked, {}), []);
@@ -131,7 +148,9 @@ test('users of its own without a range in the record are anybody but the host’
 
 test('a filter that nspawn was not told is named, and not in force', () => {
   const record = parseRecord(`NAME=web\nROOTFS=debian\n${strict}`);
-  const row = securityReport(record, confined, ['~@debug']).mechanisms.find(({ as_asked }) => !as_asked);
+  const row = securityReport(record, confined, { unheeded: ['~@debug'] }).mechanisms.find(
+    ({ as_asked }) => !as_asked,
+  );
   assert.deepEqual(
     [row?.mechanism, row?.in_force],
     ['system call filter', 'yes: 5 programs, without ~@debug'],
