@@ -46,7 +46,7 @@ describe('AppArmor, enforced', { skip: outsideVm(), timeout: 1_200_000 }, () => 
     });
     const dir = await mkdtemp('/var/tmp/sdme-vm-');
     stack.defer(() => rm(dir, { recursive: true }));
-    const files = await debianPrograms('sleep');
+    const files = await debianPrograms('sleep', 'cat');
     const config = { Entrypoint: ['/usr/bin/sleep', 'infinity'], Cmd: null };
     const image = await testImage({ layers: [files], executable: Object.keys(files), config });
     await writeFiles(dir, layoutFiles([image]));
@@ -101,7 +101,7 @@ describe('AppArmor, enforced', { skip: outsideVm(), timeout: 1_200_000 }, () => 
     assert.deepEqual(await lines('strict', 'cat', '/proc/self/attr/current'), ['sdme-default (enforce)']);
   });
 
-  test('an application of a strict container runs in the profile too', async () => {
+  test('an application of a strict container runs in the profile too, and a command beside it', async () => {
     const unit = 'sdme-oci-app.service';
     assert.deepEqual(await lines('strict', 'systemctl', 'is-active', unit), ['active']);
     const ofUnit = await processesOf('strict', unit);
@@ -112,6 +112,8 @@ describe('AppArmor, enforced', { skip: outsideVm(), timeout: 1_200_000 }, () => 
     for (const pid of ofUnit) {
       assert.equal(await readFile(`/proc/${pid}/attr/current`, 'utf8'), 'sdme-default (enforce)\n');
     }
+    const beside = await sdme.ok('exec', 'strict', '--oci', '--', '/usr/bin/cat', '/proc/self/attr/current');
+    assert.equal(beside, 'sdme-default (enforce)');
   });
 
   test('`security show` says that the profile is in force, read from the kernel', async () => {
