@@ -145,12 +145,17 @@ describe('a command beside an application', { skip: outsideTestHost(), timeout: 
     assert.equal(await beside('echo', 'as before'), 'as before');
   });
 
-  /** Runs a shell's command on a terminal, typing `typed` at it. */
-  const onTerminal = async (command: string, typed = ''): Promise<{ code: unknown; said: string }> => {
+  /** Starts a shell's command on a terminal. */
+  const startOnTerminal = (command: string) => {
     const { dataDir, runtimeDir } = stage.layout;
     const env = { ...process.env, SDME_DATADIR: dataDir, SDME_RUNDIR: runtimeDir };
     const call = ['--quiet', '--return', '--command', command, '/dev/null'];
-    const script = spawn('script', call, { env, timeout: 30_000, stdio: ['pipe', 'pipe', 'inherit'] });
+    return spawn('script', call, { env, timeout: 30_000, stdio: ['pipe', 'pipe', 'inherit'] });
+  };
+
+  /** Runs a shell's command on a terminal, typing `typed` at it. */
+  const onTerminal = async (command: string, typed = ''): Promise<{ code: unknown; said: string }> => {
+    const script = startOnTerminal(command);
     let said = '';
     script.stdout.setEncoding('utf8').on('data', (part: string) => {
       said += part;
@@ -187,8 +192,38 @@ describe('a command beside an application', { skip: outsideTestHost(), timeout: 
         const kinds = seen.trim().split('\n');
         assert.equal(kinds.length, 3);
         if (redirected === '') assert.deepEqual(kinds, Array(3).fill(`character special file ${own}`));
-        else for (const kind of kinds) assert.match(kind, /^(fifo|socket|regular)/, call);
+        else for (const kind of kinds) assert.match(kind, /^(fifo|regular)/, call);
       }
+  });
+
+  test('such pipes can be opened anew, as /dev/stderr and its like, by a user of the container too', async () => {
+    const kept = join(stage.dir, 'kept');
+    for (const { words, head } of [
+      { words: ['--'], head: '' },
+      { words: ['--user', 'nobody', '--'], head: '' },
+      { words: ['--oci', '--', '/busybox'], head: '/busybox ' },
+    ])
+      for (const [redirected, left] of [
+        [`> ${kept}`, '/dev/stderr'],
+        [`2> ${kept}`, '/dev/stdout'],
+      ]) {
+        const inner = ['sh', '-c', `${head}head -n 1 /dev/stdin > ${left}`];
+        const call = `${shellCommand(['./sdme', 'exec', container, ...words, ...inner])} ${redirected}`;
+        const { code, said } = await onTerminal(call, 'typed\n');
+        assert.deepEqual([code, said, await readFile(kept, 'utf8')], [0, 'typed\r\n'.repeat(2), ''], call);
+      }
+  });
+
+  test('a terminal that goes away meanwhile is no failure of ours', async () => {
+    const [errors, ended] = ['errors', 'ended'].map((name) => join(stage.dir, name));
+    const call = shellCommand(['./sdme', 'exec', container, '--', 'sh', '-c', 'yes 2> /dev/null']);
+    const script = startOnTerminal(`trap : HUP; ${call} 2> ${errors}; echo $? > ${ended}`);
+    await once(script.stdout, 'data');
+    script.kill('SIGKILL');
+    const code = await waitFor('the end', () => readFile(`${ended}`, 'utf8').catch(() => undefined));
+    // Who writes to it ended, or we were told first.
+    assert.match(code, /^(1|129)\n$/);
+    assert.equal(await readFile(`${errors}`, 'utf8'), '');
   });
 
   test('what goes between a terminal and such pipes is whole, and nobody who keeps them is waited for', async () => {

@@ -31,13 +31,12 @@ export async function written(): Promise<void> {
   }
 }
 
-/** The output of this process. Whoever reads our standard output may go away: that is no error. */
+/** The output of this process. Whoever reads it, or its terminal, may go away: that is no error. */
 export function processOutput(environment: NodeJS.ProcessEnv): Output {
-  const ignoreClosedPipe = (error: NodeJS.ErrnoException): void => {
-    if (error.code !== 'EPIPE') throw error;
-  };
-  process.stdout.on('error', ignoreClosedPipe);
-  process.stderr.on('error', ignoreClosedPipe);
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== (stream.isTTY ? 'EIO' : 'EPIPE')) throw error;
+    });
   const isTerminal = process.stderr.isTTY === true && environment.TERM !== 'dumb';
   return {
     result: (line) => {

@@ -1,15 +1,10 @@
-import { type StdioOptions, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { SdmeError } from '../../base/errors.ts';
-import { relayStreams } from './relay.ts';
+import { relayTerminals } from './relay.ts';
 import { standardTerminals } from './terminals.ts';
 
-/** Pipes of ours in place of terminals; a job in the background has nothing to read. */
-function withoutTerminals(): StdioOptions {
-  const { input, output, errors, inBackground } = standardTerminals();
-  const instead = inBackground ? 'ignore' : 'pipe';
-  return [input ? instead : 'inherit', output ? 'pipe' : 'inherit', errors ? 'pipe' : 'inherit'];
-}
+const noTerminals = { input: false, output: false, errors: false, inBackground: false };
 
 /**
  * Runs a program on this process' own standard streams and terminal, and waits for its end. Signals that a
@@ -26,8 +21,9 @@ export async function runInteractive(
   args: readonly string[],
   { keepTerminals = false }: { readonly keepTerminals?: boolean } = {},
 ): Promise<number> {
-  const child = spawn(program, [...args], { stdio: keepTerminals ? withoutTerminals() : 'inherit' });
-  const relay = relayStreams(child);
+  const relay = relayTerminals(keepTerminals ? standardTerminals() : noTerminals);
+  const child = spawn(program, [...args], { stdio: relay.stdio });
+  relay.started();
   const ignore = (): void => {};
   const passOn = (signal: NodeJS.Signals): void => void child.kill(signal);
   process.on('SIGINT', ignore).on('SIGQUIT', ignore).on('SIGTERM', passOn).on('SIGHUP', passOn);
@@ -40,7 +36,8 @@ export async function runInteractive(
     });
     return code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
   } finally {
-    await relay.end();
+    // From here on a signal ends us, whatever is still to be passed on.
     process.off('SIGINT', ignore).off('SIGQUIT', ignore).off('SIGTERM', passOn).off('SIGHUP', passOn);
+    await relay.end();
   }
 }

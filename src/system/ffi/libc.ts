@@ -15,6 +15,7 @@ export interface Libc {
   openat(dirFd: number, path: Buffer, flags: number, mode: number): number;
   openat2(number: number, dirFd: number, path: Buffer, how: Buffer, size: number): number;
   close(fd: number): number;
+  pipe2(fds: Buffer, flags: number): number;
   fchdir(fd: number): number;
   getdents64(fd: number, buffer: Buffer, size: number): number;
   mkdirat(dirFd: number, path: Buffer, mode: number): number;
@@ -60,6 +61,7 @@ function declare(koffi: typeof Koffi): Libc {
     openat2: c.func('syscall', 'long', ['long', 'int', 'void*', 'void*', 'size_t']),
     fchdir: c.func('fchdir', 'int', ['int']),
     close: c.func('close', 'int', ['int']),
+    pipe2: c.func('pipe2', 'int', ['void*', 'int']),
     getdents64: c.func('getdents64', 'long', ['int', 'void*', 'size_t']),
     mkdirat: c.func('mkdirat', 'int', ['int', 'void*', 'uint32']),
     mknodat: c.func('mknodat', 'int', ['int', 'void*', 'uint32', 'uint64']),
