@@ -13,8 +13,8 @@ export interface ExecOptions {
   readonly command: readonly string[];
 }
 
-/** With a terminal of the container's own, or with our standard streams. */
-export type Streams = '--pty' | '--pipe';
+/** With a terminal of the container's own, or with our standard streams, as a unit that may be given a name. */
+export type Streams = '--pty' | { readonly pipedUnit?: string };
 
 function runIn(
   streams: Streams,
@@ -23,7 +23,9 @@ function runIn(
 ): Command {
   // Words with dollar signs are the command's own: the manager would put variables of its own in.
   const exactly = '--expand-environment=no';
-  const args = ['--machine', container, streams, '--wait', '--quiet', '--collect', exactly];
+  const named = streams === '--pty' || streams.pipedUnit === undefined ? [] : ['--unit', streams.pipedUnit];
+  const how = [streams === '--pty' ? streams : '--pipe', ...named];
+  const args = ['--machine', container, ...how, '--wait', '--quiet', '--collect', exactly];
   const limits = properties.map((property) => `--property=${property}`);
   return {
     program: 'systemd-run',
@@ -32,8 +34,19 @@ function runIn(
 }
 
 /** Runs a command in a container, its standard streams passed through (contract 1.6). */
-export function execCommand(options: ExecOptions, streams: Streams = '--pipe'): Command {
+export function execCommand(options: ExecOptions, streams: Streams = {}): Command {
   return runIn(streams, options);
+}
+
+/** Sends a signal to processes of a command's unit in a container: `main` is for one that passes signals on itself. */
+export function signalCommand(
+  container: string,
+  unit: string,
+  whom: 'all' | 'main',
+  signal: string,
+): Command {
+  const how = ['--kill-whom', whom, '--signal', signal];
+  return { program: 'systemctl', args: ['--machine', container, 'kill', ...how, unit] };
 }
 
 /**

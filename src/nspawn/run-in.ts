@@ -1,10 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { SdmeError } from '../base/errors.ts';
 import { matchName } from '../base/names.ts';
 import type { Layout } from '../base/paths.ts';
 import type { Settings } from '../config/schema.ts';
 import { runInteractive } from '../system/exec/interactive.ts';
+import { run } from '../system/exec/run.ts';
 import { standardTerminals } from '../system/exec/terminals.ts';
+import { kindInNoFollow } from '../system/fs/beneath.ts';
 import { connectBus } from '../system/systemd/bus.ts';
 import { listMachineNames } from '../system/systemd/machines.ts';
 import { chooseApplication, installedApplications, supervisorPid } from './application-process.ts';
@@ -17,6 +21,7 @@ import {
   joinUser,
   logsCommand,
   type Streams,
+  signalCommand,
 } from './exec-command.ts';
 import { generateName } from './generate-name.ts';
 import { ownMachine } from './own-machine.ts';
@@ -61,20 +66,34 @@ function commandWords(words: readonly string[]): readonly string[] {
   return words[0] === '--' ? words.slice(1) : words;
 }
 
+/** systemd's programs would give our terminal a title and a background of theirs, in what is to be the command's output. */
+const variables = { SYSTEMD_ADJUST_TERMINAL_TITLE: '0', SYSTEMD_TINT_BACKGROUND: '0' };
+const signalTimeoutMs = 10_000;
+
 /** Runs a command that hands nothing into a container. */
 function runCommand({ program, args }: Command): Promise<number> {
-  return runInteractive(program, args);
+  return runInteractive(program, args, { variables });
 }
 
 /**
  * Runs a command whose standard streams go into a container. None that is a terminal does: inside it could be kept and
- * read from after the command ended. Where all of them are, the command gets a terminal of its container's instead.
+ * read from after the command ended. Where all of them are, the command gets a terminal of its container's instead; else
+ * what is to end us ends the command, as it would by itself had it a terminal.
  */
-function runInside(commandOn: (streams: Streams) => Command, onTerminal = false): Promise<number> {
+function runInside(
+  container: string,
+  commandOn: (streams: Streams) => Command,
+  { onTerminal = false, signalled = 'all' }: { onTerminal?: boolean; signalled?: 'all' | 'main' } = {},
+): Promise<number> {
   const { input, output, errors, inBackground } = standardTerminals();
-  const streams = onTerminal || (input && output && errors && !inBackground) ? '--pty' : '--pipe';
-  const { program, args } = commandOn(streams);
-  return runInteractive(program, args, { keepTerminals: streams === '--pipe' });
+  if (onTerminal || (input && output && errors && !inBackground)) return runCommand(commandOn('--pty'));
+  const pipedUnit = `sdme-exec-${randomUUID()}.service`;
+  const { program, args } = commandOn({ pipedUnit });
+  const signalElsewhere = (signal: NodeJS.Signals): Promise<unknown> => {
+    const kill = signalCommand(container, pipedUnit, signalled, signal);
+    return run(kill.program, kill.args, { timeoutMs: signalTimeoutMs });
+  };
+  return runInteractive(program, args, { variables, keepTerminals: true, signalElsewhere });
 }
 
 /**
@@ -91,7 +110,7 @@ export async function execIn(
 ): Promise<number> {
   await requireRunning(layout, options.container);
   const how = { ...options, command: commandWords(options.command) };
-  return runInside((streams) => execCommand(how, streams));
+  return runInside(options.container, (streams) => execCommand(how, streams));
 }
 
 export interface JoinOptions {
@@ -134,7 +153,7 @@ export async function joinContainer(
   const user = await chooseJoinUser(layout, settings, options);
   if (!options.onTerminal) {
     const words = command.length > 0 ? command : ['/bin/sh'];
-    return runInside((streams) => execCommand({ container, user, command: words }, streams));
+    return runInside(container, (streams) => execCommand({ container, user, command: words }, streams));
   }
   return runCommand(joinCommand({ container, user, command }));
 }
@@ -158,6 +177,18 @@ async function applicationOf(layout: Layout, container: string, choice: Applicat
   return chooseApplication(record, choice === true ? undefined : choice, () => installed);
 }
 
+/** Rootfs that an earlier sdme made have no program that enters an application. */
+function requireEnter(layout: Layout, container: string, application: string): void {
+  const merged = join(layout.containerDir(container), 'merged');
+  if (kindInNoFollow(merged, `oci/apps/${application}/enter`) === 'file') return;
+  throw new SdmeError(
+    'state.conflict',
+    `OCI application '${application}' in container '${container}' cannot be entered: it was imported by an older sdme; ` +
+      'import its image again and create the container from that',
+    { facts: { container, application } },
+  );
+}
+
 /**
  * Runs a command beside an OCI application, seeing what the application sees. @returns the command's exit code
  * @throws SdmeError `not-found`, `state.conflict` when container or application do not run, `dbus`
@@ -177,11 +208,15 @@ export async function execInApplication(
   await requireRunning(layout, container);
   const words = commandWords(options.command);
   const application = await applicationOf(layout, container, options.application);
+  requireEnter(layout, container, application);
   const supervisor = await supervisorPid(container, application);
   const ownNetwork = (await readRecord(layout, container)).OCI_POD !== undefined;
   const command = words.length === 0 ? ['/bin/sh'] : words;
   const how = { container, application, supervisor, ownNetwork, command };
-  return runInside((streams) => applicationCommand(how, streams), onTerminal);
+  return runInside(container, (streams) => applicationCommand(how, streams), {
+    onTerminal,
+    signalled: 'main',
+  });
 }
 
 /** Shows the journal of an OCI application in a running container. @returns journalctl's exit code */
@@ -193,5 +228,5 @@ export async function applicationLogs(
 ): Promise<number> {
   await requireRunning(layout, container);
   const application = await applicationOf(layout, container, choice);
-  return runInside((streams) => applicationLogsCommand(container, application, args, streams));
+  return runInside(container, (streams) => applicationLogsCommand(container, application, args, streams));
 }

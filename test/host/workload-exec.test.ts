@@ -214,6 +214,36 @@ describe('a command beside an application', { skip: outsideTestHost(), timeout: 
       }
   });
 
+  test('what is typed to interrupt reaches a command on such pipes, which is waited for', async () => {
+    for (const beside of [[], ['--oci']]) {
+      const shell = beside.length === 0 ? ['sh'] : ['/busybox', 'sh'];
+      const inner = [
+        ...shell,
+        '-c',
+        'trap "echo caught; exit 6" INT; echo begun >&2; while :; do read x; done',
+      ];
+      const call = shellCommand(['./sdme', 'exec', container, ...beside, '--', ...inner]);
+      const script = startOnTerminal(`exec ${call} > ${join(stage.dir, 'kept')}`);
+      await once(script.stdout, 'data');
+      script.stdin.write('\x03');
+      const [code] = await once(script, 'close');
+      assert.deepEqual([code, await readFile(join(stage.dir, 'kept'), 'utf8')], [6, 'caught\n']);
+    }
+    const asleep = stage.sdme.start(['exec', container, '--', 'sh', '-c', 'echo begun >&2; exec sleep 4321']);
+    await asleep.says(/begun/);
+    asleep.signal('SIGTERM');
+    assert.equal((await asleep.ended).code, 143);
+    assert.doesNotMatch(await stage.inside(container, 'ps', '-eo', 'args'), /sleep 4321/);
+  });
+
+  test('a command on a terminal is shown with no title or colours of ours', async () => {
+    const { said } = await onTerminal(shellCommand(['./sdme', 'exec', container, '--', 'echo', 'plain']));
+    assert.match(said, /plain\r\n/);
+    const escaped = String.fromCharCode(27);
+    for (const sequence of [`${escaped}]0;`, `${escaped}]2;`, `${escaped}]11;`, `${escaped}[4`])
+      assert.ok(!said.includes(sequence), JSON.stringify(said));
+  });
+
   test('a terminal that goes away meanwhile is no failure of ours', async () => {
     const [errors, ended] = ['errors', 'ended'].map((name) => join(stage.dir, name));
     const call = shellCommand(['./sdme', 'exec', container, '--', 'sh', '-c', 'yes 2> /dev/null']);
@@ -244,6 +274,17 @@ describe('a command beside an application', { skip: outsideTestHost(), timeout: 
     const words = ['./sdme', 'exec', container, '--', 'sh', '-c', 'cat; echo through; exit 3'];
     const { code, said } = await onTerminal(`set -m; ${shellCommand(words)} & wait $!`);
     assert.deepEqual([code, said], [3, 'through\r\n']);
+  });
+
+  test('an application of an older sdme, which has no program to enter it, is said to be one', async () => {
+    await stage.inside(container, 'mv', '/oci/apps/app/enter', '/oci/apps/app/gone');
+    const { code, stderr } = await stage.sdme.run('exec', container, '--oci', '--', '/busybox', 'true');
+    await stage.inside(container, 'mv', '/oci/apps/app/gone', '/oci/apps/app/enter');
+    assert.deepEqual(
+      [code, /imported by an older sdme; import its image again/.test(stderr)],
+      [1, true],
+      stderr,
+    );
   });
 
   test('a user is refused, as the container’s users are not the application’s', async () => {

@@ -47,9 +47,12 @@ test('an application’s init is PID 1 of a namespace two or more below the host
 test('a command reaches the application as it is, on a terminal too', () => {
   const command = ["it's", '$HOME'];
   const options = { container: 'box', application: 'web', supervisor: 48, ownNetwork: false, command };
-  for (const streams of ['--pipe', '--pty'] as const) {
+  for (const [streams, flag] of [
+    [{ pipedUnit: 'x.service' }, '--pipe'],
+    ['--pty', '--pty'],
+  ] as const) {
     const { program, args } = applicationCommand(options, streams);
-    assert.deepEqual([program, args.slice(0, 3)], ['systemd-run', ['--machine', 'box', streams]]);
+    assert.deepEqual([program, args.slice(0, 3)], ['systemd-run', ['--machine', 'box', flag]]);
     assert.deepEqual(args.slice(-5), ['--', '/oci/apps/web/enter', '/proc/48', ...command]);
   }
 });
